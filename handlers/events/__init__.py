@@ -1,0 +1,1 @@
+"""What senders put on the wire, as frozen dataclasses."""

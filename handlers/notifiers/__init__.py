@@ -1,0 +1,1 @@
+"""Messages in the words of a messenger: one file per messenger."""

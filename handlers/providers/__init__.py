@@ -1,0 +1,1 @@
+"""Queries and answers of metric providers: one file per provider."""

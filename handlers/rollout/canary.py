@@ -1,0 +1,223 @@
+"""A Canary `flagger.app/v1beta1` as frozen dataclasses; every mistake is named by its field."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from handlers.errors import BadCanary
+from handlers.rollout import analysis
+from handlers.rollout.analysis import Analysis
+from handlers.rollout.fields import Field
+from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Object, Ref, metadata
+
+PROGRESS_DEADLINE = 600
+"""Seconds; Flagger's default, `v1beta1.ProgressDeadlineSeconds`."""
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LONGEST = 63 - len("-primary")
+
+
+@dataclass(frozen=True, slots=True)
+class CustomMetadata:
+    """Labels and annotations for a generated object."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryService:
+    """`spec.service`: how Services and routes are made. Istio's own parts stay as they are written."""
+
+    apex: str
+    port: int
+    port_name: str = "http"
+    target_port: int | str = 0
+    app_protocol: str = ""
+    traffic_distribution: str = ""
+    port_discovery: bool = False
+    headless: bool = False
+    gateways: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    delegation: bool = False
+    traffic_policy: Object | None = None
+    match: tuple[Object, ...] = ()
+    rewrite: Object | None = None
+    timeout: str = ""
+    retries: Object | None = None
+    headers: Object | None = None
+    cors_policy: Object | None = None
+    apex_metadata: CustomMetadata = CustomMetadata()
+    primary_metadata: CustomMetadata = CustomMetadata()
+    canary_metadata: CustomMetadata = CustomMetadata()
+    unmanaged_labels: tuple[str, ...] = ()
+    unmanaged_annotations: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> str:
+        """The name of the primary Service (Flagger's `GetServiceNames`)."""
+        return f"{self.apex}-primary"
+
+    @property
+    def canary(self) -> str:
+        """The name of the canary Service."""
+        return f"{self.apex}-canary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A Canary, as far as its spec goes."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    deleting: bool = False
+    target_name: str
+    service: CanaryService
+    analysis: Analysis
+    metrics_server: str = ""
+    ingress: str = ""
+    route: str = ""
+    progress_deadline: timedelta = timedelta(seconds=PROGRESS_DEADLINE)
+    skip_analysis: bool = False
+    suspend: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> Ref:
+        """Where the Canary lives."""
+        return Ref(CANARY, self.namespace, self.name)
+
+    @property
+    def target(self) -> Ref:
+        """The workload that the user owns; it runs the canary."""
+        return Ref(DEPLOYMENT, self.namespace, self.target_name)
+
+    @property
+    def primary(self) -> Ref:
+        """The stable copy."""
+        return Ref(DEPLOYMENT, self.namespace, f"{self.target_name}-primary")
+
+    @property
+    def route_ref(self) -> Ref:
+        """The VirtualService that splits the traffic."""
+        return Ref(VIRTUAL_SERVICE, self.namespace, self.service.apex)
+
+    def service_ref(self, name: str) -> Ref:
+        """One of the three Services."""
+        return Ref(SERVICE, self.namespace, name)
+
+
+def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bool = False) -> Canary:
+    """Read a Canary. `scale` divides its durations; `lenient` takes an invalid analysis for an empty one,
+    for a rollback must work whatever the analysis says. Raises BadCanary.
+    """
+    meta = metadata(obj)
+    spec = Field(obj.get("spec"), "spec")
+    namespace = str(meta.get("namespace", ""))
+    _provider(spec["provider"], provider)
+    for later in ("autoscalerRef", "revertOnDeletion", "upstreamRef"):
+        if spec[later].given:
+            raise BadCanary(f"spec.{later}: is not supported by this version")
+    written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
+    skip = written.value is None or spec["skipAnalysis"].flag()
+    target = _target(spec["targetRef"])
+    return Canary(
+        namespace=namespace,
+        name=str(meta.get("name", "")),
+        uid=str(meta.get("uid", "")),
+        generation=int(meta.get("generation") or 0),
+        deleting=bool(meta.get("deletionTimestamp")),
+        target_name=target,
+        service=_service(spec["service"], target),
+        analysis=_analysis(written, namespace, stepped=not skip, scale=scale, lenient=lenient),
+        metrics_server=spec["metricsServer"].url() if spec["metricsServer"].text() else "",
+        ingress=spec["ingressRef"]["name"].text(target),
+        route=spec["routeRef"]["name"].text(target),
+        progress_deadline=timedelta(seconds=spec["progressDeadlineSeconds"].whole(PROGRESS_DEADLINE, 0, 10**8)) / scale,
+        skip_analysis=skip,
+        suspend=spec["suspend"].flag(),
+        annotations=dict(meta.get("annotations") or {}),
+    )
+
+
+def _analysis(spec: Field, namespace: str, *, stepped: bool, scale: float, lenient: bool) -> Analysis:
+    try:
+        return analysis.parse(spec, namespace, stepped=stepped, scale=scale)
+    except BadCanary:
+        if lenient:
+            return Analysis()
+        raise
+
+
+def _provider(spec: Field, default: str) -> None:
+    if (spec.text() or default) != "istio":
+        raise Field(spec.text() or default, spec.path).bad('"istio", the only provider of this version')
+
+
+def _target(spec: Field) -> str:
+    kind = spec["kind"].text("Deployment")
+    if kind != "Deployment":
+        raise spec["kind"].bad('"Deployment", the only kind of target of this version')
+    name = spec["name"].required()
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        raise spec["name"].bad(f"a DNS label of at most {_LONGEST} characters")
+    return name
+
+
+def _service(spec: Field, target: str) -> CanaryService:
+    apex = spec["name"].text(target)
+    if not _NAME.fullmatch(apex) or len(apex) > _LONGEST:
+        raise spec["name"].bad(f"a DNS label of at most {_LONGEST} characters")
+    if spec["mirror"].given:
+        raise BadCanary("spec.service.mirror: is not supported by this version")
+    if spec["port"].value is None:
+        raise BadCanary("spec.service.port: is required")
+    service = CanaryService(
+        apex=apex,
+        port=spec["port"].whole(0, 1, 65535),
+        port_name=spec["portName"].text("http"),
+        target_port=_target_port(spec["targetPort"]),
+        app_protocol=spec["appProtocol"].text(),
+        traffic_distribution=spec["trafficDistribution"].text(),
+        port_discovery=spec["portDiscovery"].flag(),
+        headless=spec["headless"].flag(),
+        gateways=tuple(item.required() for item in spec["gateways"].items()),
+        hosts=tuple(item.required() for item in spec["hosts"].items()),
+        delegation=spec["delegation"].flag(),
+        match=tuple(item.mapping() for item in spec["match"].items()),
+        timeout=spec["timeout"].text(),
+        apex_metadata=_metadata(spec["apex"]),
+        primary_metadata=_metadata(spec["primary"]),
+        canary_metadata=_metadata(spec["canary"]),
+        unmanaged_labels=tuple(item.required() for item in spec["unmanagedMetadata"]["labels"].items()),
+        unmanaged_annotations=tuple(item.required() for item in spec["unmanagedMetadata"]["annotations"].items()),
+        **_verbatim(spec),
+    )
+    if service.app_protocol.lower() == "tcp":
+        raise spec["appProtocol"].bad("supported by this version, which routes HTTP only")
+    if service.delegation and (service.hosts or service.gateways):
+        # a delegate VirtualService can have neither (istio.go, reconcileVirtualService)
+        raise spec["delegation"].bad("possible together with hosts or gateways")
+    return service
+
+
+def _verbatim(spec: Field) -> dict[str, Any]:
+    """What is Istio's own: objects handed through as they are written."""
+    names = {"traffic_policy": "trafficPolicy", "rewrite": "rewrite", "retries": "retries"}
+    names |= {"headers": "headers", "cors_policy": "corsPolicy"}
+    return {ours: spec[theirs].mapping() or None for ours, theirs in names.items()}
+
+
+def _target_port(spec: Field) -> int | str:
+    if isinstance(spec.value, str) and not spec.value.isdigit():
+        return spec.value
+    if isinstance(spec.value, str):
+        return Field(int(spec.value), spec.path).whole(0, 0, 65535)
+    return spec.whole(0, 0, 65535)
+
+
+def _metadata(spec: Field) -> CustomMetadata:
+    return CustomMetadata(labels=spec["labels"].texts(), annotations=spec["annotations"].texts())

@@ -1,0 +1,99 @@
+"""Kubernetes objects as what they are on the wire: JSON, with a name that says where they live."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Object = Mapping[str, Any]
+"""A Kubernetes object or a part of one, as JSON; never changed in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A resource as the API server serves it; group "" is core/v1."""
+
+    group: str
+    version: str
+    plural: str
+    name: str
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+CANARY = Kind("flagger.app", "v1beta1", "canaries", "Canary")
+METRIC_TEMPLATE = Kind("flagger.app", "v1beta1", "metrictemplates", "MetricTemplate")
+DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
+SERVICE = Kind("", "v1", "services", "Service")
+SECRET = Kind("", "v1", "secrets", "Secret")
+EVENT = Kind("", "v1", "events", "Event")
+VIRTUAL_SERVICE = Kind("networking.istio.io", "v1beta1", "virtualservices", "VirtualService")
+DESTINATION_RULE = Kind("networking.istio.io", "v1beta1", "destinationrules", "DestinationRule")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where one object lives."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.namespace}/{self.name}"
+
+
+def metadata(obj: Object) -> Object:
+    """The metadata of an object, empty when it has none."""
+    return obj.get("metadata") or {}
+
+
+def annotations(obj: Object) -> Mapping[str, str]:
+    """The annotations of an object, empty when it has none."""
+    return metadata(obj).get("annotations") or {}
+
+
+def labels(obj: Object) -> Mapping[str, str]:
+    """The labels of an object, empty when it has none."""
+    return metadata(obj).get("labels") or {}
+
+
+def spec(obj: Object) -> Object:
+    """The spec of an object, empty when it has none."""
+    return obj.get("spec") or {}
+
+
+def status(obj: Object) -> Object:
+    """The status of an object, empty when it has none."""
+    return obj.get("status") or {}
+
+
+def resource_version(obj: Object) -> str:
+    """What a guarded write hands back to show which version it was decided on."""
+    return str(metadata(obj).get("resourceVersion", ""))
+
+
+def generation(obj: Object) -> int:
+    """Counts the changes of a spec."""
+    return int(metadata(obj).get("generation") or 0)
+
+
+def merge_patch(old: Any, new: Any) -> Any:
+    """The smallest JSON merge patch that turns `old` into `new`; `{}` when they are equal.
+
+    RFC 7396: null removes a key, lists are replaced whole. Values must be JSON objects.
+    """
+    patch: dict[str, Any] = {}
+    for key in old.keys() - new.keys():
+        patch[key] = None
+    for key, value in new.items():
+        if key not in old:
+            patch[key] = value
+        elif isinstance(value, Mapping) and isinstance(old[key], Mapping):
+            if inner := merge_patch(old[key], value):
+                patch[key] = inner
+        elif value != old[key]:
+            patch[key] = value
+    return patch

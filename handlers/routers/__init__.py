@@ -1,0 +1,1 @@
+"""Objects of a mesh from and to weights: one file per mesh."""

@@ -1,0 +1,1 @@
+"""One step of one canary: gather, plan, claim, ask, decide, act, commit."""
