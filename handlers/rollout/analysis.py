@@ -155,9 +155,7 @@ def _metric(spec: Field, namespace: str, scale: float) -> Metric:
         name=spec["name"].required(),
         window=window,
         query=spec["query"].text(),
-        template=(reference["namespace"].text(namespace), reference["name"].required())
-        if reference.mapping()
-        else None,
+        template=template,
         variables=spec["templateVariables"].texts(),
     )
     if metric.builtin not in ("", SUCCESS_RATE, DURATION):
