@@ -1,0 +1,68 @@
+"""Questions to a Pod object."""
+
+from calendar import timegm
+from time import strptime
+
+from handlers.sandbox.kube import Object
+
+PORT_ANNOTATION = "sandbox.serinus.dev/port"  # pods share 127.0.0.1: each says on which port it really listens
+HASH_LABEL = "pod-template-hash"
+
+
+def is_ending(pod: Object) -> bool:
+    """Whether the pod is being deleted."""
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def is_over(pod: Object) -> bool:
+    """Whether all its containers have ended for good."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def condition(thing: Object, kind: str) -> Object:
+    """A condition of the status by its type; {} when it is not there."""
+    found = ((thing.get("status") or {}).get("conditions")) or []
+    return next((entry for entry in found if entry["type"] == kind), {})
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether the pod takes traffic: Ready, and not on its way out."""
+    return not is_ending(pod) and condition(pod, "Ready").get("status") == "True"
+
+
+def is_available(pod: Object, min_ready_seconds: float, now: float) -> bool:
+    """Whether the pod has been ready for long enough; `now` in seconds since 1970."""
+    if not is_ready(pod):
+        return False
+    return min_ready_seconds == 0 or now - seconds(condition(pod, "Ready")["lastTransitionTime"]) >= min_ready_seconds
+
+
+def owner(thing: Object) -> Object:
+    """The ownerReference of its controller; {} when nobody controls it."""
+    references = thing["metadata"].get("ownerReferences") or []
+    return next((reference for reference in references if reference.get("controller")), {})
+
+
+def workload(pod: Object) -> str:
+    """Name of the workload that made the pod: its Deployment (also through a ReplicaSet), DaemonSet, Job, or itself."""
+    name: str = owner(pod).get("name") or pod["metadata"]["name"]
+    if owner(pod).get("kind") == "ReplicaSet":
+        return name.removesuffix("-" + (pod["metadata"].get("labels") or {}).get(HASH_LABEL, ""))
+    return name
+
+
+def address(pod: Object) -> tuple[str, int] | None:
+    """IP and port that the pod really listens on; None before its program runs."""
+    ip = (pod.get("status") or {}).get("podIP")
+    port = (pod["metadata"].get("annotations") or {}).get(PORT_ANNOTATION)
+    return (ip, int(port)) if ip and port else None
+
+
+def matches(selector: Object, labels: Object | None) -> bool:
+    """Whether labels fulfil an equality selector; an empty selector selects nothing, as in a Service."""
+    return bool(selector) and selector.items() <= (labels or {}).items()
+
+
+def seconds(timestamp: str) -> float:
+    """An RFC 3339 timestamp in UTC as seconds since 1970; fractions are dropped."""
+    return timegm(strptime(timestamp[:19], "%Y-%m-%dT%H:%M:%S"))
