@@ -1,0 +1,53 @@
+"""What a step can do to the objects of a canary, in words; `step/act.py` knows how."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Send this much of the traffic to the canary, the rest to the primary."""
+
+    weight: int
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUp:
+    """Give the target the replicas it had, or the primary's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleToZero:
+    """Take the target's pods away."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePrimary:
+    """Clone the primary from the target, or mark an existing one as running this revision."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyToPrimary:
+    """Give the primary the target's template, as it was read, and mark it with the revision."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadServices:
+    """Bring the Services of canary and primary to what the spec says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApexService:
+    """Bring the apex Service to what the spec says: its pods are the primary's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTargets:
+    """Bring what the routes rest on (DestinationRules) to what the spec says."""
+
+
+Action = Route | ScaleUp | ScaleToZero | CreatePrimary | CopyToPrimary | WorkloadServices | ApexService | RouteTargets

@@ -1,0 +1,236 @@
+"""What is remembered of a canary between two events, and how it is written into annotations.
+
+Annotation `serinus.dev/state`: compact JSON with a schema number. A schema that this version does not know is
+refused, never overwritten. Times are RFC 3339 in UTC with milliseconds.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from handlers.errors import BadCanary
+
+STATE = "serinus.dev/state"
+SCHEMA = 1
+ALERTS_KEPT = 20
+
+
+class Phase(Enum):
+    """Flagger's phases (`v1beta1.CanaryPhase`), as far as they occur here."""
+
+    INITIALIZING = "Initializing"
+    INITIALIZED = "Initialized"
+    WAITING = "Waiting"
+    PROGRESSING = "Progressing"
+    WAITING_PROMOTION = "WaitingPromotion"
+    PROMOTING = "Promoting"
+    FINALISING = "Finalising"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class Intent(Enum):
+    """What a step under way is about to do; written before it is done."""
+
+    BOOTSTRAP = "bootstrap"
+    START = "start"
+    RAISE = "raise"
+    PROMOTE = "promote"
+    SHIFT = "shift"
+    FINALISE = "finalise"
+    HEAL = "heal"
+    RESTART = "restart"
+    CANCEL = "cancel"
+    ROLLBACK = "rollback"
+    FAIL = "fail"
+
+
+class Kind(Enum):
+    """What waits in the outbox: a message, or the post-rollout webhooks."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+    POST_ROLLOUT = "post-rollout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A step under way: whose (nonce), what for, about which revision, and until when it may take."""
+
+    nonce: str
+    intent: Intent
+    revision: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something to tell: a Kubernetes Event's type and text, the phase it was said in, and a stable id."""
+
+    kind: Kind
+    text: str
+    phase: Phase
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The truth about a canary.
+
+    `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
+    what it waits for. `observed` holds the generation (or resource version) of each object as last seen, by short
+    name: what a tick compares to know that nothing has changed.
+    """
+
+    seq: int = 0
+    phase: Phase = Phase.INITIALIZING
+    weight: int = 0
+    mirrored: bool = False
+    iterations: int = 0
+    failed: int = 0
+    revision: str = ""
+    promoted: str = ""
+    rest: Phase = Phase.INITIALIZED
+    waiting: str = ""
+    retried: str = ""
+    started: datetime | None = None
+    stepped: datetime | None = None
+    deadline: datetime | None = None
+    claim: Claim | None = None
+    alerts: tuple[str, ...] = ()
+    outbox: tuple[Message, ...] = ()
+    observed: Mapping[str, str] = field(default_factory=dict)
+
+
+def time_text(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def dump(state: State) -> str:
+    """The annotation's value; what is at its default is left out."""
+    data: dict[str, Any] = {"schema": SCHEMA, "seq": state.seq, "phase": state.phase.value}
+    for name in ("weight", "mirrored", "iterations", "failed", "revision", "promoted", "waiting", "retried"):
+        if value := getattr(state, name):
+            data[name] = value
+    data["rest"] = state.rest.value
+    for name in ("started", "stepped", "deadline"):
+        if moment := getattr(state, name):
+            data[name] = time_text(moment)
+    if state.claim:
+        data["claim"] = _dump_claim(state.claim)
+    if state.alerts:
+        data["alerts"] = list(state.alerts)
+    if state.outbox:
+        data["outbox"] = [_dump_message(message) for message in state.outbox]
+    if state.observed:
+        data["observed"] = dict(sorted(state.observed.items()))
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+
+
+def _dump_claim(claim: Claim) -> Mapping[str, str]:
+    return {
+        "nonce": claim.nonce,
+        "intent": claim.intent.value,
+        "revision": claim.revision,
+        "until": time_text(claim.until),
+    }
+
+
+def _dump_message(message: Message) -> Mapping[str, str]:
+    return {"kind": message.kind.value, "text": message.text, "phase": message.phase.value, "id": message.id}
+
+
+def load(annotations: Mapping[str, str]) -> State | None:
+    """The state of a canary, None when it has none yet.
+
+    Raises BadCanary when the annotation cannot be read: somebody has edited it, or a newer version wrote it.
+    """
+    text = annotations.get(STATE)
+    if text is None:
+        return None
+    try:
+        data = json.loads(text)
+        schema = data["schema"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _unreadable("it is not the JSON object that was written") from error
+    if schema != SCHEMA:
+        raise BadCanary(f"metadata.annotations[{STATE}]: schema {schema!r} is not {SCHEMA}, the one of this version")
+    try:
+        return _load(data)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _unreadable(f"{type(error).__name__} {error}") from error
+
+
+def _unreadable(why: str) -> BadCanary:
+    return BadCanary(
+        f"metadata.annotations[{STATE}]: cannot be read: {why}; "
+        "put back what was there, or remove the annotation to start anew from what runs"
+    )
+
+
+def _load(data: Mapping[str, Any]) -> State:
+    claim = data.get("claim")
+    return State(
+        seq=_whole(data["seq"]),
+        phase=Phase(data["phase"]),
+        weight=_percent(data.get("weight", 0)),
+        mirrored=bool(data.get("mirrored", False)),
+        iterations=_whole(data.get("iterations", 0)),
+        failed=_whole(data.get("failed", 0)),
+        revision=_text(data.get("revision", "")),
+        promoted=_text(data.get("promoted", "")),
+        rest=Phase(data["rest"]),
+        waiting=_text(data.get("waiting", "")),
+        retried=_text(data.get("retried", "")),
+        started=_time(data.get("started")),
+        stepped=_time(data.get("stepped")),
+        deadline=_time(data.get("deadline")),
+        claim=_load_claim(claim) if claim is not None else None,
+        alerts=tuple(_text(key) for key in data.get("alerts", [])),
+        outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
+        observed={str(key): _text(value) for key, value in data.get("observed", {}).items()},
+    )
+
+
+def _load_claim(data: Mapping[str, str]) -> Claim:
+    return Claim(
+        nonce=_text(data["nonce"]),
+        intent=Intent(data["intent"]),
+        revision=_text(data["revision"]),
+        until=datetime.fromisoformat(data["until"]),
+    )
+
+
+def _load_message(data: Mapping[str, str]) -> Message:
+    return Message(kind=Kind(data["kind"]), text=_text(data["text"]), phase=Phase(data["phase"]), id=_text(data["id"]))
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is not a count")
+    return value
+
+
+def _percent(value: Any) -> int:
+    if _whole(value) > 100:  # noqa: PLR2004  percent
+        raise ValueError(f"{value!r} is not a weight")
+    return int(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a string")
+    return value
+
+
+def _time(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone")
+    return moment

@@ -1,0 +1,41 @@
+"""How much traffic next: the arithmetic of weights, in percent."""
+
+from dataclasses import dataclass
+
+from handlers.rollout.analysis import Analysis
+
+FULL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a route sends to the primary and to the canary, and whether it mirrors to the canary."""
+
+    primary: int
+    canary: int
+    mirrored: bool = False
+
+
+def highest(analysis: Analysis) -> int:
+    """The weight at which a canary is promoted.
+
+    Flagger lets stepWeights ignore maxWeight (scheduler.go, maxWeight); here maxWeight is never overshot.
+    """
+    limit = analysis.max_weight or FULL
+    return min(limit, analysis.step_weights[-1]) if analysis.step_weights else limit
+
+
+def following(analysis: Analysis, weight: int) -> int:
+    """The weight after `weight` on the way up, never above the highest (scheduler.go, nextStepWeight).
+
+    Steps are absolute weights: one that was left out or edited away is passed over, not taken for the last one.
+    """
+    if analysis.step_weight:
+        return min(weight + analysis.step_weight, highest(analysis))
+    above = (step for step in analysis.step_weights if step > weight)
+    return min(next(above, FULL), highest(analysis))
+
+
+def after_promotion_step(analysis: Analysis, weight: int) -> int:
+    """The canary's weight after one step back to the primary (scheduler.go, runPromotionTrafficShift)."""
+    return max(0, weight - analysis.step_weight_promotion) if analysis.step_weight_promotion else 0
