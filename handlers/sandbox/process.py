@@ -1,0 +1,89 @@
+"""Programs that the sandbox is made of: found, started, waited for, and ended by their own process id."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import urllib3
+
+from handlers.errors import SerinusError
+
+HOST = "127.0.0.1"
+START_SECONDS = 15
+STOP_SECONDS = 5
+
+http = urllib3.PoolManager(maxsize=4, timeout=urllib3.Timeout(2), retries=False)
+
+
+class SandboxError(SerinusError):
+    """The sandbox cannot start, or something in it did not happen in time."""
+
+
+class Program:
+    """A started program; its output goes to a log file."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self.name = Path(command[0]).name
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.pid = self._process.pid
+
+    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+        """Wait until the condition holds; raises SandboxError with the end of the log when the program has ended."""
+
+        def check() -> bool:
+            if self._process.poll() is not None:
+                tail = self.log.read_text(errors="replace")[-500:]
+                raise SandboxError(f"{self.name} ended with status {self._process.returncode}: {tail}")
+            return ready()
+
+        wait_for(check, f"{self.name}: {what}", seconds)
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL for one that does not end; returns when it is gone."""
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def find_program(*names: str, package: str) -> str:
+    """Path of the first of these programs on PATH; raises SandboxError that says what to install."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    raise SandboxError(f"{names[0]} is not on the PATH: apt-get install {package}")
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float, pause: float = 0.02) -> None:
+    """Wait until the condition holds; raises SandboxError when it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SandboxError(f"{what}: not within {seconds:g} s")
+        time.sleep(pause)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this URL is answered with 200."""
+    try:
+        return http.request("GET", url).status == 200  # noqa: PLR2004  the HTTP status
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now, for programs that cannot choose one and tell."""
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
