@@ -34,7 +34,14 @@ class MetricCheck:
     metric: Metric
 
 
-Check = HookCheck | MetricCheck
+@dataclass(frozen=True, slots=True)
+class ServerCheck:
+    """Whether the server of a metric answers at all."""
+
+    metric: Metric
+
+
+Check = HookCheck | MetricCheck | ServerCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,7 @@ def in_groups(checks: Sequence[Check]) -> tuple[tuple[Check, ...], ...]:
     """Checks in the order they are asked: webhooks one by one, neighbouring metrics together."""
     groups: list[tuple[Check, ...]] = []
     for check in checks:
-        if isinstance(check, MetricCheck) and groups and isinstance(groups[-1][-1], MetricCheck):
+        if groups and not isinstance(check, HookCheck) and not isinstance(groups[-1][-1], HookCheck):
             groups[-1] = (*groups[-1], check)
         else:
             groups.append((check,))

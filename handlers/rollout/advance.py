@@ -1,0 +1,185 @@
+"""From a new revision to the last weight: start, step up, hand over to the promotion."""
+
+from collections.abc import Sequence
+
+from handlers.rollout.actions import Action, CopyToPrimary, Route, ScaleUp
+from handlers.rollout.analysis import Hook
+from handlers.rollout.checks import Finding, HookCheck, Outcome
+from handlers.rollout.decision import (
+    Decision,
+    failed_outcomes,
+    normal,
+    settle,
+    stepped,
+    warning,
+)
+from handlers.rollout.rollback import checks_failed, roll_back
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.stages import ACTIVE, RETRY
+from handlers.rollout.state import Intent, Message, Phase
+from handlers.rollout.timing import step_time
+from handlers.rollout.weights import following, highest
+from handlers.rollout.wording import of_findings
+
+Findings = Sequence[Finding]
+_GATES = frozenset({Hook.CONFIRM_ROLLOUT, Hook.CONFIRM_TRAFFIC_INCREASE, Hook.CONFIRM_PROMOTION})
+
+
+def _hook(finding: Finding) -> Hook | None:
+    return finding.check.hook.type if isinstance(finding.check, HookCheck) else None
+
+
+def _said(s: Snapshot, findings: Findings, begun: tuple[Message, ...] = ()) -> tuple[Message, ...]:
+    """What to tell about the findings; the beginning of an analysis is told after the rollback webhooks' answers."""
+    back = [finding for finding in findings if _hook(finding) is Hook.ROLLBACK]
+    rest = [finding for finding in findings if _hook(finding) is not Hook.ROLLBACK]
+    return (*of_findings(s, back), *begun, *of_findings(s, rest))
+
+
+def held(s: Snapshot, findings: Findings, begun: tuple[Message, ...] = ()) -> Decision | None:
+    """What the findings forbid: rollback asked for, patience asked for, a gate closed, a check failed. None: go on."""
+    if any(_hook(finding) is Hook.ROLLBACK and finding.passed for finding in findings):
+        said = (*_said(s, findings), warning(s.known.phase, f"Rolling back {s.name} manual webhook invoked"))
+        return roll_back(s, "a rollback webhook asked for it", said=said, findings=findings)
+    trouble = [f for f in failed_outcomes(findings) if _hook(f) is not Hook.ROLLBACK]
+    if not trouble:
+        return None
+    last, said = trouble[-1], _said(s, findings, begun)
+    if last.outcome is Outcome.NOT_YET:
+        return _patience(s, findings, said, _name(last))
+    if _hook(last) in _GATES:
+        return _gate_closed(s, findings, said, last)
+    return checks_failed(s, findings, said)
+
+
+def _name(finding: Finding) -> str:
+    return finding.check.hook.name if isinstance(finding.check, HookCheck) else finding.check.metric.name
+
+
+def _patience(s: Snapshot, findings: Findings, said: tuple[Message, ...], name: str) -> Decision:
+    # not a new step: it is asked again with the same number, and so with the same Idempotency-Key
+    told = f"wait: webhook {name} has taken the work and is not done yet"
+    state = settle(s, stepped=step_time(s.known, s.now, s.canary.analysis.interval), waiting=f"webhook {name}")
+    return Decision(
+        told=told,
+        intent=Intent.RAISE,
+        actions=_as_they_were(s),
+        state=state,
+        messages=said,
+        findings=tuple(findings),
+    )
+
+
+def _as_they_were(s: Snapshot) -> tuple[Action, ...]:
+    """Routes are put back to the state's weight within each step of a run (protocol rule 15)."""
+    return (Route(s.known.weight, s.known.mirrored),) if s.known.phase in ACTIVE else ()
+
+
+def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gate: Finding) -> Decision:
+    phase = {Hook.CONFIRM_ROLLOUT: Phase.WAITING, Hook.CONFIRM_PROMOTION: Phase.WAITING_PROMOTION}.get(
+        _hook(gate) or Hook.EVENT, s.known.phase
+    )
+    # Flagger says so once on entering a waiting phase, and at each look for a traffic increase (scheduler_hooks.go)
+    again = phase is s.known.phase and phase in (Phase.WAITING, Phase.WAITING_PROMOTION)
+    failed = s.known.failed if s.options.total or phase is Phase.WAITING else 0
+    return Decision(
+        told=f"wait: webhook {_name(gate)} has not approved",
+        intent=Intent.RAISE,
+        actions=_as_they_were(s),
+        state=stepped(s, phase=phase, failed=failed, waiting=f"webhook {_name(gate)}", seq=s.known.seq),
+        messages=said[:-1] if again else said,
+        findings=tuple(findings),
+    )
+
+
+def start(s: Snapshot, findings: Findings) -> Decision:
+    """A new revision, not refused by anybody: give the target its pods."""
+    if stop := held(s, findings):
+        return stop
+    assert s.target  # noqa: S101  the stage says so
+    text = f"New revision detected! Scaling up {s.target_text}"
+    return _begin(s, text, Intent.START, (*of_findings(s, findings), normal(Phase.PROGRESSING, text)), findings)
+
+
+def pushed(s: Snapshot, _: Findings) -> Decision:
+    """Another revision in the middle of a rollout: back to the primary and start over with it (rules 10 and 12)."""
+    text = f"New revision detected! Restarting analysis for {s.target_text}"
+    return _begin(s, text, Intent.RESTART, (normal(Phase.PROGRESSING, text),), ())
+
+
+def _begin(s: Snapshot, told: str, intent: Intent, said: tuple[Message, ...], findings: Findings) -> Decision:
+    """Progressing with the target's revision; at the weight held, where nobody else could serve (rule 12)."""
+    stay = s.carried if not s.primary_can_serve else 0
+    return Decision(
+        told=told,
+        intent=intent,
+        actions=(() if stay else (Route(0),)) + (ScaleUp(),),
+        state=stepped(
+            s,
+            phase=Phase.PROGRESSING,
+            weight=stay,
+            mirrored=False,
+            iterations=0,
+            failed=0,
+            revision=s.target.revision if s.target else "",
+            promoted=s.promoted,
+            retried=s.canary.annotations.get(RETRY, ""),
+            started=s.now,
+            deadline=s.now + s.canary.progress_deadline,
+        ),
+        messages=said,
+        findings=tuple(findings),
+    )
+
+
+def step_up(s: Snapshot, findings: Findings) -> Decision:
+    """The first or the next weight."""
+    first = not s.known.weight and not s.known.mirrored
+    begun = (normal(s.known.phase, f"Starting canary analysis for {s.target_text}"),) if first else ()
+    if stop := held(s, findings, begun):
+        return stop
+    weight = following(s.canary.analysis, s.known.weight)
+    text = f"Advance {s.name} canary weight {weight}"
+    return Decision(
+        told=f"advance from {s.known.weight} to {weight} %",
+        intent=Intent.RAISE,
+        actions=(Route(weight),),
+        state=stepped(s, weight=weight, failed=_counted(s)),
+        messages=(*_said(s, findings, begun), normal(s.known.phase, text)),
+        findings=tuple(findings),
+    )
+
+
+def last_step(s: Snapshot, findings: Findings) -> Decision:
+    """The highest weight has been held for an interval and all checks agree: copy to the primary."""
+    if stop := held(s, findings):
+        return stop
+    return _copy(s, findings, f"promote: weight {highest(s.canary.analysis)} % has held")
+
+
+def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
+    text = f"Copying {s.target_text} template spec to {s.primary_text}"
+    return Decision(
+        told=told,
+        intent=Intent.PROMOTE,
+        actions=(Route(s.known.weight), CopyToPrimary(s.known.revision)),
+        state=stepped(
+            s,
+            phase=Phase.PROMOTING,
+            failed=_counted(s),
+            promoted=s.known.revision,
+            deadline=s.now + s.canary.progress_deadline,
+        ),
+        messages=(*of_findings(s, findings), normal(Phase.PROGRESSING, text)),
+        findings=tuple(findings),
+    )
+
+
+def _counted(s: Snapshot) -> int:
+    """A passed check resets the count, unless it counts in total as Flagger's does."""
+    return s.known.failed if s.options.total else 0
+
+
+def skip_analysis(s: Snapshot, findings: Findings) -> Decision:
+    """The spec wants no analysis: copy as soon as the canary is ready; the shift still waits for the primary."""
+    return _copy(s, findings, "promote: the analysis is skipped")

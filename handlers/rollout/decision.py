@@ -1,0 +1,81 @@
+"""What a step has decided: actions, the next state, and what to tell about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handlers.rollout.actions import Action
+from handlers.rollout.checks import Finding
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.state import Intent, Kind, Message, Phase, State
+from handlers.rollout.timing import step_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Actions in order, the state after them, and the messages of this step.
+
+    `meanwhile` is the state that stands together with the intent while the actions are made. `told` is the decision
+    in plain words, for history and log. `refused` is set when the step may not be made now and somebody should ask
+    again: it becomes a 503.
+    """
+
+    told: str
+    state: State
+    intent: Intent = Intent.HEAL
+    actions: tuple[Action, ...] = ()
+    messages: tuple[Message, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    meanwhile: State | None = None
+    refused: str = ""
+
+
+def settle(s: Snapshot, **changes: Any) -> State:
+    """The next state: no claim, and these changes."""
+    return replace(s.known, claim=None, **changes)
+
+
+def stepped(s: Snapshot, **changes: Any) -> State:
+    """The next state of a finished step: counted, timed, waiting for nothing, and these changes."""
+    done = {"seq": s.known.seq + 1, "stepped": step_time(s.known, s.now, s.canary.analysis.interval)}
+    return settle(s, **({"waiting": "", "deadline": None} | done | changes))
+
+
+def nothing(s: Snapshot, told: str) -> Decision:
+    """Nothing to do; a claim that has run out is cleared all the same."""
+    return Decision(told=told, state=settle(s))
+
+
+def normal(phase: Phase, text: str) -> Message:
+    """Something to tell that is as it should be."""
+    return Message(kind=Kind.NORMAL, text=text, phase=phase)
+
+
+def warning(phase: Phase, text: str) -> Message:
+    """Something to tell that somebody should look at."""
+    return Message(kind=Kind.WARNING, text=text, phase=phase)
+
+
+def post_rollout(phase: Phase) -> Message:
+    """The post-rollout webhooks are due, with this phase."""
+    return Message(kind=Kind.POST_ROLLOUT, text="", phase=phase)
+
+
+def waiting(s: Snapshot, reason: str, text: str, *, told: str, timed: bool = True) -> Decision:
+    """Wait for something. Said, and given a deadline, when it begins; after that nothing is written."""
+    state = s.known
+    if state.waiting == reason and (state.deadline or not timed):
+        return nothing(s, told)
+    deadline = state.deadline or (s.now + s.canary.progress_deadline if timed else None)
+    said = () if state.waiting == reason else (warning(state.phase, text),)
+    return Decision(told=told, state=settle(s, waiting=reason, deadline=deadline), messages=said)
+
+
+def overdue(s: Snapshot) -> bool:
+    """Whether the deadline in the state has passed."""
+    return s.known.deadline is not None and s.now >= s.known.deadline
+
+
+def failed_outcomes(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings that did not pass."""
+    return tuple(finding for finding in findings if not finding.passed)

@@ -1,0 +1,103 @@
+"""From the copy to the primary until the rollout is over; traffic moves only to a primary that is ready."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from handlers.rollout.actions import Route, ScaleToZero
+from handlers.rollout.checks import Finding
+from handlers.rollout.decision import Decision, normal, nothing, overdue, post_rollout, settle, stepped, waiting
+from handlers.rollout.rollback import promotion_failed
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.state import Intent, Phase
+from handlers.rollout.weights import FULL, Weights, after_promotion_step
+
+Findings = Sequence[Finding]
+
+
+def copied(s: Snapshot, _: Findings) -> Decision:
+    """A copy was intended, its process died, and the primary carries it: go on from there (protocol rule 7)."""
+    assert s.known.claim  # noqa: S101  the stage says so
+    return Decision(
+        told="the copy to the primary was made, go on from there",
+        intent=Intent.PROMOTE,
+        state=stepped(
+            s, phase=Phase.PROMOTING, promoted=s.known.claim.revision, deadline=s.now + s.canary.progress_deadline
+        ),
+        messages=(normal(Phase.PROGRESSING, f"Copying {s.target_text} template spec to {s.primary_text}"),),
+    )
+
+
+def shift(s: Snapshot, findings: Findings) -> Decision:
+    """The primary is ready: traffic goes back to it, at once or by stepWeightPromotion."""
+    if s.canary.skip_analysis and not s.carried:
+        return finalise(s, findings)
+    weight = after_promotion_step(s.canary.analysis, s.known.weight)
+    if s.canary.analysis.step_weight_promotion:
+        text = f"Advance {s.name} primary weight {FULL - weight}"
+    else:
+        text = "Routing all traffic to primary"
+    phase = Phase.PROMOTING if weight else Phase.FINALISING
+    return Decision(
+        told=f"shift from {s.known.weight} to {weight} % on the canary",
+        intent=Intent.SHIFT,
+        actions=(Route(weight),),
+        state=stepped(s, phase=phase, weight=weight, mirrored=False, deadline=s.known.deadline, iterations=0),
+        messages=(normal(Phase.PROMOTING, text),),
+    )
+
+
+def stuck(s: Snapshot, _: Findings) -> Decision:
+    """The primary does not get ready on the new revision: wait until the deadline, then let the canary serve."""
+    why = s.primary.why if s.primary else "it is missing"
+    if overdue(s) or (s.primary and s.primary.exceeded):
+        return promotion_failed(s, f"{s.primary_text} not ready: {why}")
+    text = f"{s.primary_text} not ready: {why}"
+    serving = s.target is not None and s.target.ready
+    if serving and s.known.weight and s.routes != Weights(FULL - s.known.weight, s.known.weight):
+        return Decision(
+            told=f"put the routes back to {s.known.weight} %", actions=(Route(s.known.weight),), state=settle(s)
+        )
+    return waiting(s, "primary", text, told=text)
+
+
+def finalise(s: Snapshot, _: Findings) -> Decision:
+    """All traffic is on the primary: take the target's pods away, the rollout is over."""
+    done = (
+        f"Promotion completed! Canary analysis was skipped for {s.target_text}"
+        if s.canary.skip_analysis
+        else f"Promotion completed! Scaling down {s.target_text}"
+    )
+    return Decision(
+        told="finish: the target goes to 0, the primary serves",
+        intent=Intent.FINALISE,
+        actions=(Route(0), ScaleToZero()),
+        state=stepped(s, phase=Phase.SUCCEEDED, rest=Phase.SUCCEEDED, weight=0, mirrored=False, iterations=0),
+        messages=(post_rollout(Phase.SUCCEEDED), normal(Phase.SUCCEEDED, done)),
+    )
+
+
+def holding(s: Snapshot, _: Findings) -> Decision:
+    """A promotion failed and the canary serves: shift as soon as the primary recovers (protocol rule 13)."""
+    state = s.known
+    if s.primary and s.primary.ready and s.primary.promoted == state.revision:
+        return Decision(
+            told="the primary has recovered: shift all traffic to it",
+            intent=Intent.SHIFT,
+            actions=(Route(0),),
+            state=stepped(s, phase=Phase.FINALISING, weight=0, promoted=state.revision),
+            messages=(normal(Phase.PROMOTING, "Routing all traffic to primary"),),
+        )
+    serving = s.target is not None and s.target.ready
+    if serving and (s.routes is None or s.routes.canary != state.weight):
+        return Decision(
+            told=f"put the routes back to {state.weight} %", actions=(Route(state.weight),), state=settle(s)
+        )
+    return nothing(s, "the canary serves until the primary recovers, or a new revision comes")
+
+
+def primary_not_ready(s: Snapshot, _: Findings) -> Decision:
+    """An analysis does not go on while the primary is not what it is compared with."""
+    why = f"{s.primary_text} not ready: {s.primary.why if s.primary else 'it is missing'}"
+    held = waiting(s, "primary", why, told=why, timed=False)
+    # the canary is ready: its deadline has been met
+    return replace(held, state=replace(held.state, deadline=None))

@@ -1,0 +1,133 @@
+"""Before the first rollout and between rollouts: bootstrap, rest, drift, and going back to what is promoted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from handlers.rollout.actions import (
+    Action,
+    ApexService,
+    CreatePrimary,
+    Route,
+    RouteTargets,
+    ScaleToZero,
+    WorkloadServices,
+)
+from handlers.rollout.checks import Finding
+from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.stages import leftover
+from handlers.rollout.state import Intent, Message, Phase
+
+Findings = Sequence[Finding]
+
+
+def bootstrap(s: Snapshot, findings: Findings) -> Decision:
+    """Clone the primary from what runs; once it is ready let it serve, and only then take the target away."""
+    assert s.target  # noqa: S101  the stage says so
+    if s.primary is None or not s.primary.promoted:
+        return Decision(
+            told="make the primary from what runs",
+            intent=Intent.BOOTSTRAP,
+            meanwhile=replace(s.known, phase=Phase.INITIALIZING),
+            actions=(WorkloadServices(), CreatePrimary(s.target.revision)),
+            state=stepped(s, phase=Phase.INITIALIZING, revision=s.target.revision, promoted=s.target.revision),
+            messages=_providers(findings),
+            findings=tuple(findings),
+        )
+    if not s.primary.ready:
+        return waiting(
+            s,
+            "primary",
+            f"{s.primary_text} not ready: {s.primary.why}",
+            told=f"wait for {s.primary_text}: {s.primary.why}",
+            timed=False,
+        )
+    return _initialized(s)
+
+
+def _providers(findings: Findings) -> tuple[Message, ...]:
+    """Flagger asks once, at the beginning, whether the metric servers answer, and only says so."""
+    for finding in findings:
+        if not finding.passed:
+            return (warning(Phase.INITIALIZING, f"Error checking metric providers: {finding.text}"),)
+    return (normal(Phase.INITIALIZING, "all the metrics providers are available!"),) if findings else ()
+
+
+def _initialized(s: Snapshot) -> Decision:
+    return Decision(
+        told="the primary is ready: Services and routes go to it, the target to 0",
+        intent=Intent.BOOTSTRAP,
+        actions=(WorkloadServices(), ApexService(), RouteTargets(), Route(0), ScaleToZero()),
+        state=stepped(
+            s,
+            phase=Phase.INITIALIZED,
+            rest=Phase.INITIALIZED,
+            weight=0,
+            revision=s.promoted,
+            promoted=s.promoted,
+        ),
+        messages=(normal(Phase.INITIALIZED, f"Initialization done! {s.name}"),),
+    )
+
+
+def at_rest(s: Snapshot, _: Findings) -> Decision:
+    """Nothing to do. A failed canary whose target went back to the promoted revision has acknowledged it."""
+    revision = s.target.revision if s.target else ""
+    if s.known.phase is Phase.FAILED and revision == s.promoted and s.known.revision != revision:
+        told = "the target is back at the promoted revision"
+        return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted))
+    return nothing(s, "nothing to do")
+
+
+def adrift(s: Snapshot, findings: Findings) -> Decision:
+    """Somebody changed what we make, or a step ended half-way: put it back (protocol rule 14)."""
+    actions: list[Action] = [WorkloadServices(), ApexService(), RouteTargets()]
+    if s.primary_can_serve:
+        actions.append(Route(0))
+        if leftover(s):
+            actions.append(ScaleToZero())
+    state = at_rest(s, findings).state
+    return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state)
+
+
+def primary_missing(s: Snapshot, _: Findings) -> Decision:
+    """Somebody deleted the primary: make it again, if the target still shows the promoted revision."""
+    if s.target and s.target.revision == s.promoted:
+        return Decision(
+            told="make the primary again from the promoted revision",
+            actions=(CreatePrimary(s.promoted),),
+            state=settle(s),
+            messages=(warning(s.known.phase, f"{s.primary_text} is missing, making it again"),),
+        )
+    text = f"{s.primary_text} is missing and the target does not run the promoted revision; push that revision again"
+    return waiting(s, "primary", text, told=text, timed=False)
+
+
+def target_missing(s: Snapshot, _: Findings) -> Decision:
+    """There is nothing to roll out; if the canary had traffic, the primary takes it."""
+    text = f'deployment {s.target_text} get query error: deployments.apps "{s.canary.target_name}" not found'
+    held = waiting(s, "target", text, told=text, timed=False)
+    if s.carried and s.primary_can_serve:
+        return replace(held, actions=(Route(0),), state=replace(held.state, weight=0, mirrored=False))
+    return held
+
+
+def reverted(s: Snapshot, _: Findings) -> Decision:
+    """The target went back to the promoted revision in the middle of a rollout: the rollout is cancelled."""
+    text = f"Rollout cancelled, {s.target_text} is back at the promoted revision"
+    return Decision(
+        told="cancel: the target is back at the promoted revision",
+        intent=Intent.CANCEL,
+        actions=(Route(0), ScaleToZero()),
+        state=stepped(
+            s,
+            phase=s.known.rest,
+            weight=0,
+            mirrored=False,
+            iterations=0,
+            failed=0,
+            revision=s.promoted,
+            promoted=s.promoted,
+        ),
+        messages=(normal(s.known.rest, text),),
+    )

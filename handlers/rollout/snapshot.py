@@ -1,0 +1,118 @@
+"""A canary and everything that a decision rests on, read once and then told, not asked."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from handlers.rollout.canary import Canary
+from handlers.rollout.state import State
+from handlers.rollout.weights import Weights
+
+
+class CauseKind(Enum):
+    """Which kind of event made us look."""
+
+    TICK = "tick"
+    SYNC = "sync"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The event that made us look. Only an alert brings more than *look now*: its key, its start, its text."""
+
+    kind: CauseKind
+    id: str = ""
+    alert: str = ""
+    alert_started: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The workload under test. `pods`: how many could take traffic now. `ours`: we wrote its replicas last.
+
+    `why`: what it waits for, when it is not ready. `exceeded`: Kubernetes itself says it makes no progress.
+    """
+
+    revision: str
+    replicas: int
+    ready: bool
+    pods: int
+    ours: bool
+    exceeded: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Primary:
+    """The stable copy. `promoted`: the revision its annotation names. `pods`: how many could take traffic now."""
+
+    promoted: str
+    ready: bool
+    pods: int
+    exceeded: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the settings say about decisions."""
+
+    total: bool = False  # failed checks are never reset by a passed one, as Flagger counts
+    selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
+    include_label_prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that `decide` knows. `mine`: the nonce of a claim of this very process, left by a conflict.
+
+    `drift`: generated objects differ from what the spec says; known only when all of them were read.
+    """
+
+    now: datetime
+    cause: Cause
+    canary: Canary
+    state: State | None
+    target: Target | None
+    primary: Primary | None
+    routes: Weights | None
+    drift: bool = False
+    mine: str = ""
+    options: Options = field(default_factory=Options)
+
+    @property
+    def known(self) -> State:
+        """The state, or the one of a canary that nobody has looked at yet."""
+        return self.state or State()
+
+    @property
+    def carried(self) -> int:
+        """The canary's share of the traffic: what the routes say, or what they were meant to say."""
+        return max(self.known.weight, self.routes.canary if self.routes else 0)
+
+    @property
+    def promoted(self) -> str:
+        """The promoted revision is what the primary's annotation says (protocol rule 10)."""
+        return self.primary.promoted if self.primary and self.primary.promoted else self.known.promoted
+
+    @property
+    def primary_can_serve(self) -> bool:
+        """Whether the primary has any ready pod."""
+        return self.primary is not None and self.primary.pods > 0
+
+    @property
+    def name(self) -> str:
+        """The Canary as Flagger's messages name it: name.namespace."""
+        return f"{self.canary.name}.{self.canary.namespace}"
+
+    @property
+    def target_text(self) -> str:
+        """The target as Flagger's messages name it."""
+        return f"{self.canary.target_name}.{self.canary.namespace}"
+
+    @property
+    def primary_text(self) -> str:
+        """The primary as Flagger's messages name it."""
+        return f"{self.canary.target_name}-primary.{self.canary.namespace}"

@@ -1,0 +1,182 @@
+"""In which situation a canary is found: the first question of every step."""
+
+from enum import Enum
+
+from handlers.rollout.snapshot import CauseKind, Snapshot
+from handlers.rollout.state import Intent, Phase, State
+from handlers.rollout.timing import due
+from handlers.rollout.weights import highest
+
+RETRY = "serinus.dev/retry"
+"""Annotation: any new value starts a failed revision anew."""
+
+ACTIVE = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING, Phase.FINALISING})
+
+
+class Stage(Enum):
+    """The situations; the value is what `history` and the log call them."""
+
+    DELETED = "being deleted"
+    BUSY = "another step under way"
+    SUSPENDED = "suspended"
+    TARGET_MISSING = "target missing"
+    BOOTSTRAP = "bootstrap"
+    ROLLING_BACK = "rollback under way"
+    COPIED = "copy under way"
+    ALERTED = "alerted"
+    TOO_LATE = "alerted after the copy"
+    ALERT_PASSED_OVER = "alert not about this rollout"
+    AT_REST = "at rest"
+    ADRIFT = "at rest, adrift"
+    PRIMARY_MISSING = "primary missing"
+    NEW_REVISION = "new revision"
+    WAITING = "waiting for approval"
+    REVERTED = "reverted"
+    PUSHED = "revision changed"
+    SCALED_DOWN = "target has no replicas"
+    NOT_DUE = "not due yet"
+    CANARY_NOT_READY = "canary not ready"
+    PRIMARY_NOT_READY = "primary not ready"
+    THRESHOLD = "failed checks at threshold"
+    SKIP_ANALYSIS = "analysis skipped"
+    FIRST_STEP = "first step"
+    NEXT_STEP = "next step"
+    LAST_STEP = "last step"
+    WAITING_PROMOTION = "waiting for promotion"
+    PROMOTING = "promoting"
+    PROMOTION_STUCK = "promoting, primary not ready"
+    FINALISING = "finalising"
+    HOLDING = "failed, canary serves"
+
+
+def stage_of(s: Snapshot) -> Stage:
+    """Which situation this is. Total: every snapshot is in exactly one."""
+    if s.canary.deleting:
+        return Stage.DELETED
+    if s.cause.kind is CauseKind.ALERT:
+        return _alert(s)
+    state = s.state
+    if state and state.claim:
+        if live(s):
+            return Stage.BUSY
+        if state.claim.intent is Intent.ROLLBACK:
+            return Stage.ROLLING_BACK
+    if s.canary.suspend:
+        return Stage.SUSPENDED
+    if state and state.claim and state.claim.intent is Intent.PROMOTE and state.claim.revision == s.promoted:
+        return Stage.COPIED
+    if s.target is None:
+        return Stage.TARGET_MISSING
+    if state is None or state.phase is Phase.INITIALIZING:
+        return Stage.BOOTSTRAP
+    return _by_phase(s, state)
+
+
+def live(s: Snapshot) -> bool:
+    """Whether somebody else's step is under way and has not run out of time."""
+    claim = s.known.claim
+    return claim is not None and claim.nonce != s.mine and s.now < claim.until
+
+
+def _alert(s: Snapshot) -> Stage:
+    """Firing, in an active phase, begun since this rollout began, and not seen before (design: events in)."""
+    state, began = s.known, s.cause.alert_started
+    if state.claim and state.claim.intent is Intent.ROLLBACK:
+        return Stage.BUSY if live(s) else Stage.ROLLING_BACK
+    if state.phase not in ACTIVE or s.cause.alert in state.alerts:
+        return Stage.ALERT_PASSED_OVER
+    if began is None or state.started is None or began < state.started:
+        return Stage.ALERT_PASSED_OVER
+    if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision:
+        return Stage.TOO_LATE
+    return Stage.ALERTED
+
+
+def _by_phase(s: Snapshot, state: State) -> Stage:
+    match state.phase:
+        case Phase.INITIALIZING:
+            return Stage.BOOTSTRAP
+        case Phase.INITIALIZED | Phase.SUCCEEDED | Phase.FAILED:
+            return _at_rest(s, state)
+        case Phase.WAITING:
+            return _waiting(s, state)
+        case Phase.PROGRESSING | Phase.WAITING_PROMOTION:
+            return _progressing(s, state)
+        case Phase.PROMOTING | Phase.FINALISING:
+            return _promoting(s, state)
+
+
+def _revision(s: Snapshot) -> str:
+    return s.target.revision if s.target else ""
+
+
+def retry(s: Snapshot, state: State) -> bool:
+    """Whether the user asks for the failed revision once more."""
+    return state.phase is Phase.FAILED and s.canary.annotations.get(RETRY, "") not in ("", state.retried)
+
+
+def _at_rest(s: Snapshot, state: State) -> Stage:
+    revision = _revision(s)
+    failed_again = state.phase is Phase.FAILED and revision == state.revision and not retry(s, state)
+    if revision == s.promoted or failed_again:
+        if state.phase is Phase.FAILED and state.weight:
+            return Stage.HOLDING
+        if s.primary is None:
+            return Stage.PRIMARY_MISSING
+        return Stage.ADRIFT if _adrift(s) else Stage.AT_REST
+    return Stage.NEW_REVISION
+
+
+def _adrift(s: Snapshot) -> bool:
+    stray = s.routes is None or s.routes.canary > 0 or s.routes.mirrored
+    if stray and not s.primary_can_serve:
+        return s.drift  # whoever serves now goes on serving
+    return stray or leftover(s) or s.drift
+
+
+def leftover(s: Snapshot) -> bool:
+    """Whether the target has pods that we gave it; an outsider's replicas are left alone (protocol rule 14)."""
+    return s.target is not None and s.target.replicas > 0 and s.target.ours
+
+
+def _waiting(s: Snapshot, state: State) -> Stage:
+    if _reverted(s):
+        return Stage.REVERTED
+    return Stage.WAITING if due(state, s.now, s.canary.analysis.interval) else Stage.NOT_DUE
+
+
+def _reverted(s: Snapshot) -> bool:
+    # without a primary that could take the traffic, the old revision has to earn it like a new one
+    return _revision(s) == s.promoted and (s.primary_can_serve or not s.carried)
+
+
+def _progressing(s: Snapshot, state: State) -> Stage:
+    if _revision(s) != state.revision:
+        return Stage.REVERTED if _reverted(s) else Stage.PUSHED
+    if s.target is None or s.target.replicas == 0:
+        return Stage.SCALED_DOWN
+    if not s.target.ready:
+        return Stage.CANARY_NOT_READY
+    if state.failed >= s.canary.analysis.threshold:
+        return Stage.THRESHOLD
+    if not due(state, s.now, s.canary.analysis.interval):
+        return Stage.NOT_DUE
+    if s.canary.skip_analysis:
+        return Stage.SKIP_ANALYSIS
+    if s.primary is None or not s.primary.ready:
+        return Stage.PRIMARY_NOT_READY
+    if state.phase is Phase.WAITING_PROMOTION:
+        return Stage.WAITING_PROMOTION
+    if state.weight >= highest(s.canary.analysis):
+        return Stage.LAST_STEP
+    return Stage.NEXT_STEP if state.weight or state.mirrored else Stage.FIRST_STEP
+
+
+def _promoting(s: Snapshot, state: State) -> Stage:
+    if _revision(s) != state.revision or s.promoted != state.revision:
+        return Stage.PUSHED
+    if s.primary is None or not s.primary.ready:
+        return Stage.PROMOTION_STUCK
+    if not due(state, s.now, s.canary.analysis.interval):
+        return Stage.NOT_DUE
+    return Stage.PROMOTING if state.phase is Phase.PROMOTING else Stage.FINALISING

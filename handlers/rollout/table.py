@@ -1,0 +1,160 @@
+"""THE TABLE: for each situation, what is asked, in which order, and which rule decides.
+
+Everything that says how a rollout goes stands here or in the rules that it names. The README's table and diagram
+are made from it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from handlers.rollout import advance, promotion, resting, rollback
+from handlers.rollout.analysis import DURATION, SUCCESS_RATE, Hook
+from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
+from handlers.rollout.decision import Decision, nothing
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.stages import Stage
+from handlers.rollout.state import Intent, Phase
+
+
+class Ask(Enum):
+    """What a stage asks."""
+
+    SERVERS = "metric servers"
+    METRICS = "metrics"
+    CONFIRM_ROLLOUT = Hook.CONFIRM_ROLLOUT
+    ROLLBACK = Hook.ROLLBACK
+    PRE_ROLLOUT = Hook.PRE_ROLLOUT
+    ROLLOUT = Hook.ROLLOUT
+    CONFIRM_TRAFFIC_INCREASE = Hook.CONFIRM_TRAFFIC_INCREASE
+    CONFIRM_PROMOTION = Hook.CONFIRM_PROMOTION
+
+
+Rule = Callable[[Snapshot, Sequence[Finding]], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One situation: what is asked, the rule, what it is about to do if all goes well, and that in plain words."""
+
+    rule: Rule
+    then: str
+    asks: tuple[Ask, ...] = ()
+    intent: Intent = Intent.HEAL
+
+
+def _leave(told: str) -> Rule:
+    """A rule that does nothing, a claim in place included."""
+    return lambda s, _: Decision(told=told, state=s.known)
+
+
+def _wait(s: Snapshot, _: Sequence[Finding]) -> Decision:
+    return nothing(s, "not due yet")
+
+
+_CHECKS = (Ask.ROLLBACK, Ask.ROLLOUT, Ask.METRICS)
+
+TABLE: Mapping[Stage, Row] = {
+    Stage.DELETED: Row(_leave("being deleted"), "nothing: what we made goes with its owner"),
+    Stage.BUSY: Row(_leave("another step is under way"), "nothing: one step at a time"),
+    Stage.SUSPENDED: Row(_leave("suspended"), "nothing, but for rollbacks"),
+    Stage.BOOTSTRAP: Row(
+        resting.bootstrap,
+        "clone the primary from what runs; when it is ready: Services and routes to it, then the target to 0"
+        " → Initialized",
+        (Ask.SERVERS,),
+        Intent.BOOTSTRAP,
+    ),
+    Stage.AT_REST: Row(resting.at_rest, "nothing"),
+    Stage.ADRIFT: Row(resting.adrift, "put Services, routes and our own replicas back"),
+    Stage.PRIMARY_MISSING: Row(resting.primary_missing, "make it again, if the target still shows what was promoted"),
+    Stage.TARGET_MISSING: Row(resting.target_missing, "wait; traffic of a canary goes to the primary"),
+    Stage.NEW_REVISION: Row(
+        advance.start, "target up → Progressing; else → Waiting", (Ask.CONFIRM_ROLLOUT,), Intent.START
+    ),
+    Stage.WAITING: Row(
+        advance.start, "target up → Progressing; else wait", (Ask.ROLLBACK, Ask.CONFIRM_ROLLOUT), Intent.START
+    ),
+    Stage.REVERTED: Row(resting.reverted, "cancel: routes 100/0, target to 0 → at rest", (), Intent.CANCEL),
+    Stage.PUSHED: Row(
+        advance.pushed, "routes 100/0, start over with the new revision → Progressing", (), Intent.RESTART
+    ),
+    Stage.SCALED_DOWN: Row(rollback.scaled_down, "target up again"),
+    Stage.NOT_DUE: Row(_wait, "wait for the interval"),
+    Stage.CANARY_NOT_READY: Row(
+        rollback.canary_not_ready,
+        "wait; no pod left: traffic to the primary; past progressDeadlineSeconds: roll back → Failed",
+        (),
+        Intent.ROLLBACK,
+    ),
+    Stage.PRIMARY_NOT_READY: Row(promotion.primary_not_ready, "wait"),
+    Stage.FIRST_STEP: Row(
+        advance.step_up,
+        "first weight",
+        (Ask.ROLLBACK, Ask.PRE_ROLLOUT, Ask.CONFIRM_TRAFFIC_INCREASE),
+        Intent.RAISE,
+    ),
+    Stage.NEXT_STEP: Row(advance.step_up, "next weight", (*_CHECKS, Ask.CONFIRM_TRAFFIC_INCREASE), Intent.RAISE),
+    Stage.LAST_STEP: Row(
+        advance.last_step,
+        "copy to the primary → Promoting; else → WaitingPromotion",
+        (*_CHECKS, Ask.CONFIRM_TRAFFIC_INCREASE, Ask.CONFIRM_PROMOTION),
+        Intent.PROMOTE,
+    ),
+    Stage.WAITING_PROMOTION: Row(
+        advance.last_step,
+        "copy to the primary → Promoting; else wait",
+        (*_CHECKS, Ask.CONFIRM_PROMOTION),
+        Intent.PROMOTE,
+    ),
+    Stage.SKIP_ANALYSIS: Row(advance.skip_analysis, "copy to the primary → Promoting", (Ask.ROLLBACK,), Intent.PROMOTE),
+    Stage.COPIED: Row(promotion.copied, "the copy was made → Promoting", (), Intent.PROMOTE),
+    Stage.PROMOTING: Row(
+        promotion.shift, "shift back by stepWeightPromotion, or at once → Finalising", (), Intent.SHIFT
+    ),
+    Stage.PROMOTION_STUCK: Row(
+        promotion.stuck,
+        "wait; past progressDeadlineSeconds the canary keeps serving → Failed",
+        (),
+        Intent.FAIL,
+    ),
+    Stage.FINALISING: Row(promotion.finalise, "target to 0 → Succeeded, then post-rollout", (), Intent.FINALISE),
+    Stage.HOLDING: Row(promotion.holding, "primary ready again: traffic to it → Finalising", (), Intent.SHIFT),
+    Stage.THRESHOLD: Row(rollback.threshold, "roll back → Failed, then post-rollout", (), Intent.ROLLBACK),
+    Stage.ALERTED: Row(rollback.alerted, "routes 100/0, target to 0 → Failed, then post-rollout", (), Intent.ROLLBACK),
+    Stage.ROLLING_BACK: Row(rollback.roll_forward, "finish it → Failed", (), Intent.ROLLBACK),
+    Stage.TOO_LATE: Row(rollback.too_late, "tell it; promotion goes on"),
+    Stage.ALERT_PASSED_OVER: Row(_leave("the alert is not about this rollout, or was seen"), "nothing"),
+}
+
+
+def checks(s: Snapshot, stage: Stage) -> tuple[Check, ...]:
+    """What this step asks, in order (scheduler.go, advanceCanary: all of it follows from what was read before)."""
+    return tuple(check for ask in TABLE[stage].asks for check in _of(s, ask))
+
+
+def _of(s: Snapshot, ask: Ask) -> tuple[Check, ...]:
+    analysis = s.canary.analysis
+    if ask is Ask.METRICS:
+        return tuple(MetricCheck(metric) for metric in analysis.metrics)
+    if ask is Ask.SERVERS:
+        return _servers(s)
+    assert isinstance(ask.value, Hook)  # noqa: S101  the two others are done
+    phase = s.known.phase if ask in (Ask.CONFIRM_ROLLOUT, Ask.ROLLBACK) else Phase.PROGRESSING
+    return tuple(HookCheck(hook, phase) for hook in analysis.hooks(ask.value))
+
+
+def _servers(s: Snapshot) -> tuple[Check, ...]:
+    """Once, before the primary is made: each metric server (scheduler_metrics.go, checkMetricProviderAvailability)."""
+    if s.primary is not None or s.canary.skip_analysis:
+        return ()
+    metrics = s.canary.analysis.metrics
+    return tuple(ServerCheck(metric) for metric in metrics if metric.template or metric.builtin in _BUILTIN)
+
+
+_BUILTIN = (SUCCESS_RATE, DURATION)
+
+
+def decide(s: Snapshot, stage: Stage, findings: Sequence[Finding]) -> Decision:
+    """What this step does. Total: every snapshot and every set of findings has a decision."""
+    return TABLE[stage].rule(s, findings)
