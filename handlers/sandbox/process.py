@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import urllib3
@@ -14,6 +15,7 @@ from handlers.errors import SerinusError
 HOST = "127.0.0.1"
 START_SECONDS = 15
 STOP_SECONDS = 5
+PORT_ATTEMPTS = 3
 
 http = urllib3.PoolManager(maxsize=4, timeout=urllib3.Timeout(2), retries=False)
 
@@ -55,6 +57,25 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def launch(command: Callable[[int], Sequence[str]], log: Path) -> tuple[Program, str]:
+    """Start a program that serves /-/ready on the port it is given; the program and its URL.
+
+    Another process may take the port in between, so it is tried again with another one. Raises SandboxError.
+    """
+    for attempt in range(PORT_ATTEMPTS):
+        port = free_port()
+        program, url = Program(command(port), log), f"http://{HOST}:{port}"
+        try:
+            program.wait_for(partial(answers, f"{url}/-/ready"), "is ready")
+        except SandboxError:
+            program.stop()
+            if attempt == PORT_ATTEMPTS - 1 or "address already in use" not in log.read_text(errors="replace"):
+                raise
+        else:
+            return program, url
+    raise SandboxError(f"{log.stem}: no free port")
 
 
 def find_program(*names: str, package: str) -> str:
