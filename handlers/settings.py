@@ -1,0 +1,185 @@
+"""Settings, read once from environment variables; the table that the README shows is `SETTINGS`."""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from handlers.errors import BadSetting
+
+PREFIX: Final = "SERINUS_"
+
+T = TypeVar("T")
+
+_NAMESPACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[-\w./]*[A-Za-z0-9])?", re.ASCII)
+_LABEL_PREFIX = re.compile(r"\*|[A-Za-z0-9][-\w./]*", re.ASCII)
+_PROVIDER = re.compile(r"[a-z]+(?::[a-z0-9]+)?")
+_SUBJECT = re.compile(r"system:serviceaccount:[-a-z0-9]+:[-a-z0-9.]+")
+# Kubernetes tells every pod of a namespace about its Services this way, so a Service named `serinus` gets our prefix.
+_SERVICE_LINK = re.compile(
+    r"SERINUS_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
+)
+
+
+class ThresholdCounts(StrEnum):
+    """Which failed checks count towards `analysis.threshold`."""
+
+    CONSECUTIVE = "consecutive"
+    TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable: its default as it would be written, and what it is for."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS: Final = (
+    Setting("SERINUS_METRICS_SERVER", "http://prometheus:9090", "Prometheus that answers the built-in metrics."),
+    Setting("SERINUS_MESH_PROVIDER", "istio", "Mesh or ingress of canaries that have no `spec.provider`."),
+    Setting(
+        "SERINUS_SELECTOR_LABELS",
+        "app,name,app.kubernetes.io/name",
+        "Pod labels that can tell a workload's pods from others; the first that a target has is used.",
+    ),
+    Setting(
+        "SERINUS_INCLUDE_LABEL_PREFIX", "", "Prefixes of the labels that clones keep, separated by commas; `*`: all."
+    ),
+    Setting("SERINUS_NAMESPACES", "", "Namespaces to work in, separated by commas; empty: all."),
+    Setting(
+        "SERINUS_THRESHOLD_COUNTS",
+        "consecutive",
+        "`consecutive`: a passed check resets the count of failed ones; `total`: it does not, as in Flagger.",
+    ),
+    Setting("SERINUS_TOKENS_DIR", "", "Directory with one file per sender, holding its bearer token, or two of them."),
+    Setting("SERINUS_NO_AUTH", "false", "`true`: take events from anybody. Excludes the other ways to authenticate."),
+    Setting(
+        "SERINUS_OIDC_AUDIENCE", "", "Audience that OIDC tokens of senders must have; empty: they are not accepted."
+    ),
+    Setting(
+        "SERINUS_OIDC_SUBJECTS",
+        "",
+        "Whose OIDC tokens are accepted: `system:serviceaccount:NAMESPACE:NAME`, separated by commas.",
+    ),
+    Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
+    Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator chose. URLs may hold credentials, so they are not printed."""
+
+    metrics_server: str = field(repr=False)
+    mesh_provider: str
+    selector_labels: tuple[str, ...]
+    include_label_prefix: tuple[str, ...]
+    namespaces: tuple[str, ...]
+    threshold_counts: ThresholdCounts
+    tokens_dir: Path | None
+    no_auth: bool
+    oidc_audience: str
+    oidc_subjects: frozenset[str]
+    time_scale: float
+    event_webhook: str = field(repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the variables in `SETTINGS`; an empty one is as good as none.
+
+        Raises BadSetting, with the variable, its value and what was expected, also for a `SERINUS_*` variable that
+        does not exist and for settings that exclude each other. Values that may be secrets are left out.
+        """
+        _refuse_unknown(environ)
+        values = {setting.name: environ.get(setting.name, "").strip() or setting.default for setting in SETTINGS}
+        _refuse_contradictions(values)
+        tokens_dir = values["SERINUS_TOKENS_DIR"]
+        return cls(
+            metrics_server=_url(values, "SERINUS_METRICS_SERVER"),
+            mesh_provider=_matching(
+                values, "SERINUS_MESH_PROVIDER", _PROVIDER, "a provider, as istio or gatewayapi:v1"
+            ),
+            selector_labels=_items(values, "SERINUS_SELECTOR_LABELS", _LABEL_KEY, "names of labels"),
+            include_label_prefix=_items(values, "SERINUS_INCLUDE_LABEL_PREFIX", _LABEL_PREFIX, "prefixes of labels"),
+            namespaces=_items(values, "SERINUS_NAMESPACES", _NAMESPACE, "names of namespaces"),
+            threshold_counts=_parsed(values, "SERINUS_THRESHOLD_COUNTS", ThresholdCounts, "consecutive or total"),
+            tokens_dir=Path(tokens_dir) if tokens_dir else None,
+            no_auth=_parsed(values, "SERINUS_NO_AUTH", {"true": True, "false": False}.__getitem__, "true or false"),
+            oidc_audience=values["SERINUS_OIDC_AUDIENCE"],
+            oidc_subjects=frozenset(
+                _items(values, "SERINUS_OIDC_SUBJECTS", _SUBJECT, "system:serviceaccount:NAMESPACE:NAME")
+            ),
+            time_scale=_parsed(values, "SERINUS_TIME_SCALE", _scale, "a number, 1 or more"),
+            event_webhook=_url(values, "SERINUS_EVENT_WEBHOOK"),
+        )
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = [setting.name for setting in SETTINGS]
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known and not _SERVICE_LINK.fullmatch(name):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)  # all share the prefix
+            raise BadSetting(f"{name}: no such setting, expected {near[0] if near else 'one of ' + ', '.join(known)}")
+
+
+def _refuse_contradictions(values: Mapping[str, str]) -> None:
+    audience, subjects = values["SERINUS_OIDC_AUDIENCE"], values["SERINUS_OIDC_SUBJECTS"]
+    if bool(audience) != bool(subjects):
+        raise BadSetting(
+            f"SERINUS_OIDC_AUDIENCE: {audience!r}, SERINUS_OIDC_SUBJECTS: {subjects!r}, expected both or neither"
+        )
+    if values["SERINUS_NO_AUTH"] == "true" and (values["SERINUS_TOKENS_DIR"] or audience):
+        raise BadSetting(
+            "SERINUS_NO_AUTH: 'true', expected neither SERINUS_TOKENS_DIR nor SERINUS_OIDC_AUDIENCE beside it"
+        )
+
+
+def _parsed(values: Mapping[str, str], name: str, parse: Callable[[str], T], expected: str) -> T:
+    try:
+        return parse(values[name])
+    except (ValueError, KeyError) as error:
+        raise BadSetting(f"{name}: {values[name]!r}, expected {expected}") from error
+
+
+def _scale(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 1):
+        raise ValueError
+    return value
+
+
+def _matching(values: Mapping[str, str], name: str, pattern: re.Pattern[str], expected: str) -> str:
+    if not pattern.fullmatch(values[name]):
+        raise BadSetting(f"{name}: {values[name]!r}, expected {expected}")
+    return values[name]
+
+
+def _items(values: Mapping[str, str], name: str, pattern: re.Pattern[str], expected: str) -> tuple[str, ...]:
+    items = tuple(item for part in values[name].split(",") if (item := part.strip()))
+    for item in items or values[name]:  # a lone comma is no item, and bad
+        if not pattern.fullmatch(item):
+            raise BadSetting(f"{name}: {item!r}, expected {expected}, separated by commas")
+    return items
+
+
+def _url(values: Mapping[str, str], name: str) -> str:
+    """Take an http or https URL, or none. A message shows it only where it cannot hold a credential."""
+    url = values[name]
+    try:
+        parts = urlsplit(url)
+        good = not url or (parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        good = False
+    if not good or any(char.isspace() for char in url):
+        shown = repr(url) if "@" not in url and name != "SERINUS_EVENT_WEBHOOK" else "(not shown)"
+        raise BadSetting(f"{name}: {shown}, expected a URL, as http://host:9090")
+    return url
