@@ -1,0 +1,160 @@
+"""The primary Deployment: how it is cloned from the target, and how it is given a new version.
+
+Rules from Flagger's canary/deployment_controller.go. Functions give the whole object as it must be; the caller sends
+the difference.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from handlers.errors import BadCanary
+from handlers.rollout.canary import Canary
+from handlers.rollout.objects import Object, annotations, labels, metadata, spec
+from handlers.rollout.ownership import (
+    MANAGER,
+    PREFIX,
+    copied_annotations,
+    copied_labels,
+    fields_of,
+    generated,
+    including,
+    managed_fields,
+    with_metadata,
+    without_flux,
+)
+from handlers.rollout.snapshot import Options
+
+PROMOTED = f"{PREFIX}promoted"
+"""Annotation of the primary: the revision that it runs."""
+
+_FOLLOWED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
+# a paused primary would never roll
+_OWN = ("replicas", "selector", "template", "paused")
+
+
+def selector_label(target: Object, labels: tuple[str, ...]) -> tuple[str, str]:
+    """The label, and its value, that tells the pods of the target from others (getSelectorLabel). Raises BadCanary."""
+    selected = (spec(target).get("selector") or {}).get("matchLabels") or {}
+    for label in labels:
+        if label in selected:
+            return label, selected[label]
+    meta = metadata(target)
+    raise BadCanary(
+        f"spec.targetRef: Deployment {meta.get('namespace', '')}/{meta.get('name', '')} selects its pods by "
+        f"{sorted(selected)}; spec.selector.matchLabels must contain one of {', '.join(labels)}"
+    )
+
+
+def create_primary(canary: Canary, target: Object, options: Options, promoted: str) -> dict[str, Any]:
+    """A new primary that runs what the target runs (createPrimaryDeployment). `promoted` is the target's revision.
+
+    Raises BadCanary when the target has no label to select by.
+    """
+    label, value = _primary_label(target, options)
+    carried = {key: item for key, item in spec(target).items() if key not in _OWN}
+    carried["replicas"] = _replicas(target) or 1
+    carried["selector"] = {"matchLabels": {label: value}}
+    carried["template"] = _template(target, options)
+    new = with_metadata(
+        generated(canary.primary, canary, None),
+        labels=copied_labels(labels(target), options.include_label_prefixes) | {label: value},
+        annotations=copied_annotations(annotations(target)) | {PROMOTED: promoted},
+    )
+    return {**new, "spec": carried}
+
+
+def promote_primary(canary: Canary, target: Object, primary: Object, options: Options, promoted: str) -> dict[str, Any]:
+    """The primary with the version of the target (Promote). `promoted` is the target's revision.
+
+    Flagger drops all other annotations and labels of the primary; here they stay. Its random `flagger-id` in the pod
+    template is left out: it makes the primary roll even when nothing has changed, and an equal template need not roll.
+    The replicas are the target's, unless it has none. Raises BadCanary when the target has no label to select by.
+    """
+    label, value = _primary_label(target, options)
+    kept = {key: item for key, item in spec(primary).items() if key not in _FOLLOWED}
+    carried = {key: item for key, item in spec(target).items() if key not in _OWN}
+    if replicas := _replicas(target):
+        carried["replicas"] = replicas
+    carried["template"] = _template(target, options)
+    followed = copied_annotations(including(annotations(target), options.include_label_prefixes))
+    new = with_metadata(
+        generated(canary.primary, canary, primary),
+        labels={**labels(primary), **copied_labels(labels(target), options.include_label_prefixes), label: value},
+        annotations={**annotations(primary), **followed, PROMOTED: promoted},
+    )
+    return {**new, "spec": kept | carried}
+
+
+def mark_primary(primary: Object, promoted: str) -> dict[str, Any]:
+    """The primary as it is, said to run this revision: for one that was there before its Canary was ours."""
+    return with_metadata(primary, labels=labels(primary), annotations={**annotations(primary), PROMOTED: promoted})
+
+
+def scale_up_replicas(target: Object, primary: Object) -> int:
+    """How many replicas a resting target is given: its own if it has any, else the primary's (ScaleFromZero)."""
+    return _replicas(target) or _replicas(primary) or 1
+
+
+def wrote_replicas(obj: Object, manager: str = MANAGER) -> bool:
+    """Whether the last who wrote `spec.replicas` is this field manager, so that nobody else's scaling is undone."""
+    writers = [entry for entry in managed_fields(obj) if fields_of(entry, "f:spec", "f:replicas") is not None]
+    # times are whole seconds; within one, somebody else is taken for the later
+    last = max(writers, key=lambda entry: (entry.get("time") or "", entry.get("manager") != manager), default=None)
+    return last is not None and last.get("manager") == manager
+
+
+def _primary_label(target: Object, options: Options) -> tuple[str, str]:
+    label, value = selector_label(target, options.selector_labels)
+    return label, f"{value}-primary"
+
+
+def _replicas(workload: Object) -> int:
+    return int(spec(workload).get("replicas") or 0)
+
+
+def _template(target: Object, options: Options) -> dict[str, Any]:
+    """The target's pod template, told apart by label and by the terms that spread its pods."""
+    template = spec(target).get("template") or {}
+    label, value = _primary_label(target, options)
+    new = with_metadata(
+        template,
+        # pods keep the labels that a copy of an object drops: network policies and monitors select by them
+        labels=without_flux(labels(template)) | {label: value},
+        annotations=copied_annotations(annotations(template)),
+    )
+    return {**new, "spec": _pod_spec(spec(template), str(metadata(target).get("name", "")), options.selector_labels)}
+
+
+def _pod_spec(pod: Object, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Terms about the target's pods become terms about the primary's (getPrimaryDeploymentTemplateSpec)."""
+
+    def term(obj: Object) -> Object:
+        return _at(obj, "labelSelector", lambda selector: _selector(selector, name, keys))
+
+    def anti_affinity(obj: Object) -> Object:
+        preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+        obj = _at(obj, preferred, _each(lambda weighted: _at(weighted, "podAffinityTerm", term)))
+        return _at(obj, "requiredDuringSchedulingIgnoredDuringExecution", _each(term))
+
+    pod = _at(pod, "topologySpreadConstraints", _each(term))
+    return dict(_at(pod, "affinity", lambda affinity: _at(affinity, "podAntiAffinity", anti_affinity)))
+
+
+def _selector(selector: Object, name: str, keys: tuple[str, ...]) -> Object:
+    def renamed(key: str, value: Any) -> Any:
+        return f"{value}-primary" if key in keys and value == name else value
+
+    def expression(obj: Object) -> Object:
+        return _at(obj, "values", lambda values: [renamed(obj["key"], value) for value in values])
+
+    selector = _at(selector, "matchLabels", lambda pairs: {key: renamed(key, value) for key, value in pairs.items()})
+    return _at(selector, "matchExpressions", _each(expression))
+
+
+def _at(obj: Object, key: str, change: Callable[[Any], Any]) -> Object:
+    """The object with one part changed, if it has that part."""
+    return {**obj, key: change(obj[key])} if obj.get(key) else obj
+
+
+def _each(change: Callable[[Object], Object]) -> Callable[[Iterable[Object]], list[Object]]:
+    return lambda items: [change(item) for item in items]
