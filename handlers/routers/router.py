@@ -1,0 +1,28 @@
+"""What a mesh has to offer to be a router: weights to objects, and back."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from handlers.rollout.canary import Canary
+from handlers.rollout.objects import Object, Ref
+from handlers.rollout.weights import Weights
+
+
+class Router(Protocol):
+    """A mesh. Pure: objects in, whole objects as they must be out; `Canary.route_ref` is where the route lives."""
+
+    def destination_refs(self, canary: Canary) -> tuple[Ref, ...]:
+        """Where the objects live that a route rests on, in the order in which they are written."""
+        ...
+
+    def destinations(self, canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref, dict[str, Any]], ...]:
+        """The objects that a route rests on, in the order in which they are written."""
+        ...
+
+    def route(self, canary: Canary, weight: int, mirrored: bool, existing: Object | None) -> dict[str, Any]:
+        """The route that sends `weight` percent to the canary and the rest to the primary."""
+        ...
+
+    def weights(self, canary: Canary, route: Object) -> Weights | None:
+        """What a route does now; None when it does not lead to both."""
+        ...
