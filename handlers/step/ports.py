@@ -3,9 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Kind, Object, Ref
+from handlers.rollout.snapshot import Options
+
+T = TypeVar("T")
 
 
 class Cluster(Protocol):
@@ -34,8 +38,8 @@ class Cluster(Protocol):
         """
         ...
 
-    def patch_status(self, ref: Ref, patch: Object) -> Object:
-        """Merge-patch the status subresource."""
+    def patch_status(self, ref: Ref, patch: Object, resource_version: str = "") -> Object:
+        """Merge-patch the status subresource, guarded like `patch`."""
         ...
 
 
@@ -68,20 +72,35 @@ class Http(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricServer:
-    """Where a Prometheus is and how to speak to it; never printed, for it may hold secrets."""
-
-    address: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    verify: bool = True
-
-
 class Metrics(Protocol):
     """Asks a Prometheus."""
 
     def query(self, server: MetricServer, promql: str) -> Sequence[Object]:
         """The `result` of an instant query, as Prometheus sends it. Raises Unavailable with the answer's text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the settings say to a step. `scale` divides the durations of every Canary."""
+
+    metrics_server: MetricServer
+    options: Options = field(default_factory=Options)
+    provider: str = "istio"
+    scale: float = 1.0
+    event_webhook: str = field(default="", repr=False)
+
+
+def in_turn(calls: "Sequence[Callable[[], T]]") -> "Sequence[T]":
+    """Make calls one after the other; where threads are at hand they are made together."""
+    return [call() for call in calls]
+
+
+class Together(Protocol):
+    """Makes independent calls, possibly at the same time; raises the first error."""
+
+    def __call__(self, calls: Sequence[Callable[[], T]]) -> Sequence[T]:
+        """The results, in the order of the calls."""
         ...
 
 
@@ -92,5 +111,8 @@ class World:
     cluster: Cluster
     http: Http
     metrics: Metrics
+    config: Config
     now: Callable[[], datetime]
     nonce: Callable[[], str]
+    sleep: Callable[[float], None]
+    together: Together = in_turn

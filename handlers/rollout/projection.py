@@ -1,0 +1,56 @@
+"""`.status` of a Canary as a projection of the state: Flagger's fields, for its printer columns and Argo CD."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from handlers.rollout.objects import Object, status
+from handlers.rollout.state import Phase, State
+
+# (status of the condition Promoted, its message), as Flagger writes them (canary/status.go, MakeStatusConditions)
+_CONDITIONS = {
+    Phase.INITIALIZING: ("Unknown", "New Deployment detected, starting initialization."),
+    Phase.INITIALIZED: ("True", "Deployment initialization completed."),
+    Phase.WAITING: ("Unknown", "Waiting for approval."),
+    Phase.WAITING_PROMOTION: ("Unknown", "Waiting for approval."),
+    Phase.PROGRESSING: ("Unknown", "New revision detected, progressing canary analysis."),
+    Phase.PROMOTING: ("Unknown", "Canary analysis completed, starting primary rolling update."),
+    Phase.FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
+    Phase.SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
+    Phase.FAILED: ("False", "Canary analysis failed, Deployment scaled to zero."),
+}
+_SERVING = "Promotion failed, the canary keeps serving."
+
+
+def project(state: State, canary: Object, now: datetime) -> Object:
+    """The merge patch that brings `.status` up to the state; empty when it says so already."""
+    current = status(canary)
+    fields: dict[str, Any] = {
+        "phase": state.phase.value,
+        "canaryWeight": state.weight,
+        "failedChecks": state.failed,
+        "iterations": state.iterations,
+        "lastAppliedSpec": state.revision,
+        "lastPromotedSpec": state.promoted,
+    }
+    moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    patch = {name: value for name, value in fields.items() if current.get(name) != value}
+    if condition := _condition(state, current, moment):
+        patch["conditions"] = [condition]
+    return {**patch, "lastTransitionTime": moment} if patch else {}
+
+
+def _condition(state: State, current: Object, moment: str) -> Object | None:
+    promoted, message = _CONDITIONS[state.phase]
+    if state.phase is Phase.FAILED and state.weight:
+        message = _SERVING
+    old: Object = next((item for item in current.get("conditions") or () if item.get("type") == "Promoted"), {})
+    if (old.get("status"), old.get("reason"), old.get("message")) == (promoted, state.phase.value, message):
+        return None
+    return {
+        "type": "Promoted",
+        "status": promoted,
+        "reason": state.phase.value,
+        "message": message,
+        "lastUpdateTime": moment,
+        "lastTransitionTime": old["lastTransitionTime"] if old.get("status") == promoted else moment,
+    }

@@ -1,0 +1,137 @@
+"""Read the Canary; only after its answer, together, all that it names (protocol rule 1)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from handlers.rollout import canary as canaries
+from handlers.rollout import revision, state
+from handlers.rollout.canary import Canary
+from handlers.rollout.objects import Object, Ref, annotations, generation, resource_version, spec
+from handlers.rollout.readiness import readiness
+from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
+from handlers.rollout.stages import ACTIVE
+from handlers.rollout.state import Phase, State
+from handlers.rollout.workloads import PROMOTED, wrote_replicas
+from handlers.routers import ROUTERS
+from handlers.routers.router import Router
+from handlers.step.ports import Config, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What was read: the snapshot that is decided on, and the objects that are written on.
+
+    `objects` holds None for what does not exist; what was not read is not in it.
+    """
+
+    snapshot: Snapshot
+    raw: Object
+    objects: Mapping[Ref, Object | None]
+    router: Router
+
+    @property
+    def canary(self) -> Canary:
+        """The spec."""
+        return self.snapshot.canary
+
+    def found(self, ref: Ref) -> Object | None:
+        """An object that was read, None when it does not exist."""
+        return self.objects.get(ref)
+
+    def having(self, ref: Ref, obj: Object) -> "Scene":
+        """The scene after an object was written."""
+        return replace(self, objects={**self.objects, ref: obj})
+
+
+def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine: str) -> Scene | None:
+    """A scene, or None when there is no such Canary. `listed`: the Canary as just read by a list."""
+    raw = listed if listed is not None else world.cluster.get(ref)
+    if raw is None:
+        return None
+    config = world.config
+    canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=cause.kind is CauseKind.ALERT)
+    known = state.load(annotations(raw))
+    router = ROUTERS[config.provider]
+    refs = _refs(canary, known, router)
+    found = world.together([_reader(world, item) for item in refs])
+    objects = dict(zip(refs, found, strict=True))
+    snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config)
+    return Scene(snapshot=replace(snapshot, mine=mine), raw=raw, objects=objects, router=router)
+
+
+def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:
+    return lambda: world.cluster.get(ref)
+
+
+def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:
+    """In the middle of a run what a step rests on; otherwise everything that is made for the Canary."""
+    few = (canary.target, canary.primary, canary.route_ref)
+    if known and (known.phase in ACTIVE or known.phase is Phase.WAITING):
+        return few
+    names = (canary.service.canary, canary.service.primary, canary.service.apex)
+    return few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)
+
+
+def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it comes together
+    now: datetime,
+    cause: Cause,
+    canary: Canary,
+    known: State | None,
+    objects: Mapping[Ref, Object | None],
+    router: Router,
+    config: Config,
+) -> Snapshot:
+    target, primary, route = (objects[ref] for ref in (canary.target, canary.primary, canary.route_ref))
+    return Snapshot(
+        now=now,
+        cause=cause,
+        canary=canary,
+        state=known,
+        target=_target(target, canary) if target else None,
+        primary=_primary(primary, canary) if primary else None,
+        routes=router.weights(canary, route) if route else None,
+        options=config.options,
+    )
+
+
+def _target(obj: Object, canary: Canary) -> Target:
+    ready = readiness(obj, canary.analysis.canary_ready_threshold)
+    return Target(
+        revision=revision.of_target(obj),
+        replicas=int(spec(obj).get("replicas", 1)),
+        ready=ready.ready,
+        pods=ready.available,
+        ours=wrote_replicas(obj),
+        exceeded=ready.exceeded,
+        why=ready.reason,
+    )
+
+
+def _primary(obj: Object, canary: Canary) -> Primary:
+    ready = readiness(obj, canary.analysis.primary_ready_threshold)
+    return Primary(
+        promoted=annotations(obj).get(PROMOTED, ""),
+        ready=ready.ready,
+        pods=ready.available,
+        exceeded=ready.exceeded,
+        why=ready.reason,
+    )
+
+
+def key(ref: Ref) -> str:
+    """The short name of an object in `State.observed`."""
+    return f"{ref.kind.plural}/{ref.name}"
+
+
+def token(obj: Object | None) -> str:
+    """What changes when an object does: its generation, or its resource version where there is none."""
+    if obj is None:
+        return ""
+    return str(generation(obj)) if generation(obj) else f"v{resource_version(obj)}"
+
+
+def observed(scene: Scene) -> Mapping[str, str]:
+    """The tokens of all that was read or written, over those from before."""
+    new = {key(ref): token(obj) for ref, obj in scene.objects.items()}
+    return {**scene.snapshot.known.observed, **new, key(scene.canary.ref): token(scene.raw)}

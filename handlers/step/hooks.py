@@ -1,0 +1,26 @@
+"""Call one webhook as its spec says, and judge the answer."""
+
+from datetime import datetime
+
+from handlers.rollout.analysis import Webhook
+from handlers.rollout.webhook import Judgement, Post, judge
+from handlers.step.call import call
+from handlers.step.ports import Request, World
+
+
+def post_to(world: World, hook: Webhook, post: Post, deadline: datetime) -> Judgement:
+    """What a webhook says, after its retries and within the deadline. Raises Unavailable when it says nothing."""
+    request = Request(
+        method="POST",
+        url=hook.url,
+        headers=post.headers,
+        body=post.body,
+        timeout=hook.timeout.total_seconds(),
+        verify=not hook.disable_tls,
+    )
+
+    def left() -> float:
+        return (deadline - world.now()).total_seconds()
+
+    response = call(world.http, request, hook.retries, left, world.sleep)
+    return judge(response.status, response.headers, response.body)

@@ -1,0 +1,210 @@
+"""One step of one canary: gather, plan, claim, ask, recheck, decide, act, commit, tell.
+
+The order of claims, fences and writes is the protocol: docs/protocol.md names its rules, and each has a test.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from handlers.errors import Conflict, Unavailable
+from handlers.rollout import history, revision, state
+from handlers.rollout.checks import Check, HookCheck
+from handlers.rollout.decision import Decision, settle
+from handlers.rollout.objects import Object, Ref, annotations, resource_version
+from handlers.rollout.projection import project
+from handlers.rollout.snapshot import Cause
+from handlers.rollout.stages import Stage, live, stage_of
+from handlers.rollout.state import Claim, Intent, Message, State
+from handlers.rollout.table import TABLE, checks, decide
+from handlers.step import tell
+from handlers.step.act import act, with_drift
+from handlers.step.ask import Asking, ask
+from handlers.step.gather import Scene, gather, observed
+from handlers.step.ports import World
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+FENCE = "serinus.dev/step"
+MARGIN = timedelta(seconds=20)
+LONGEST = timedelta(minutes=4)
+"""The most that the questions of one step may take; Knative Serving ends a request after five minutes by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a step did, for the log."""
+
+    stage: str
+    told: str
+    phase: str = ""
+    weight: int = 0
+
+
+def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> Report:
+    """Move a canary by at most one step. `listed`: the Canary as a list has just read it.
+
+    Raises Conflict after three tries, Unavailable when the API server is out of reach or a rollback has to wait,
+    BadCanary when the Canary, or what it names, is not valid.
+    """
+    mine = ""
+    for _ in range(TRIES):
+        scene = gather(world, ref, cause, listed=listed, mine=mine)
+        if scene is None:
+            return Report("gone", "there is no such Canary")
+        attempt = _Attempt(world, with_drift(scene), world.nonce())
+        try:
+            return attempt.make()
+        except Conflict as conflict:
+            # read everything again: a guard is never refreshed under an old claim (protocol rule 3)
+            log.info("%s: %s", ref, conflict)
+            listed, mine = None, attempt.nonce
+    raise Conflict(f"{ref}: somebody else wrote first, {TRIES} times")
+
+
+class _Attempt:
+    """One try at one step. `scene` follows what is written, so that each guard is the newest version that we made."""
+
+    def __init__(self, world: World, scene: Scene, nonce: str) -> None:
+        self.world = world
+        self.scene = scene
+        self.nonce = nonce
+        self.stage = stage_of(scene.snapshot)
+        self.known = scene.snapshot.known
+
+    def make(self) -> Report:
+        """All of it."""
+        asked = checks(self.scene.snapshot, self.stage)
+        decision = self._asked(asked) if asked else self._unasked()
+        if decision.actions:
+            self.scene = act(self.world, self.scene, decision.actions)
+        self._commit(decision)
+        return Report(self.stage.value, decision.told, decision.state.phase.value, decision.state.weight)
+
+    def _unasked(self) -> Decision:
+        decision = decide(self.scene.snapshot, self.stage, ())
+        if decision.refused:
+            raise Unavailable(decision.refused)
+        if decision.state.claim != self.known.claim or decision.actions:
+            self._fence()
+        if decision.actions:
+            self._claim(decision.intent, decision.meanwhile or self.known, self._until(()))
+        return decision
+
+    def _asked(self, asked: Sequence[Check]) -> Decision:
+        self._fence()
+        until = self._until(asked)
+        intent = TABLE[self.stage].intent
+        self._claim(intent, self.known, until)
+        snapshot = self.scene.snapshot
+        subject = snapshot.target.revision if snapshot.target else self.known.revision
+        findings = ask(Asking(self.world, self.scene, subject, until - MARGIN), asked)
+        self._recheck(subject)
+        decision = decide(snapshot, self.stage, findings)
+        if decision.refused:
+            self._commit(decision)
+            raise Unavailable(decision.refused)
+        if decision.intent is Intent.ROLLBACK or decision.meanwhile:
+            # the rollback's intent stands before anything is lowered (protocol rule 6)
+            self._claim(decision.intent, decision.meanwhile or self.known, until)
+        return decision
+
+    def _until(self, asked: Sequence[Check]) -> datetime:
+        """When a claim runs out: the time that its questions may take, and a margin for the writes."""
+        hooks = [check.hook for check in asked if isinstance(check, HookCheck)]
+        takes = sum((hook.timeout * (hook.retries + 1) for hook in hooks), start=timedelta(seconds=10))
+        return self.scene.snapshot.now + min(takes, LONGEST) + MARGIN
+
+    def _fence(self) -> None:
+        """Make every older guard stale on what a claim may write that is not ours, before it is replaced (rule 4)."""
+        claim = self.known.claim
+        if claim is None or claim.nonce == self.scene.snapshot.mine:
+            return
+        canary = self.scene.canary
+        refs = [canary.route_ref]
+        if claim.intent in (Intent.PROMOTE, Intent.BOOTSTRAP):
+            refs.append(canary.primary)
+        for ref in refs:
+            if old := self.scene.found(ref):
+                patch = {"metadata": {"annotations": {FENCE: self.nonce}}}
+                self.scene = self.scene.having(ref, self.world.cluster.patch(ref, patch, resource_version(old)))
+
+    def _claim(self, intent: Intent, standing: State, until: datetime) -> None:
+        snapshot = self.scene.snapshot
+        about = snapshot.target.revision if snapshot.target and intent is not Intent.ROLLBACK else self.known.revision
+        claim = Claim(nonce=self.nonce, intent=intent, revision=about, until=until)
+        self._swap(replace(standing, claim=claim), {})
+
+    def _recheck(self, subject: str) -> None:
+        """Answers about another template than the target's now are worth nothing (protocol rule 9)."""
+        target = self.world.cluster.get(self.scene.canary.target)
+        if target is not None and revision.of_target(target) == subject:
+            return
+        self._swap(settle(self.scene.snapshot), {})
+        raise Conflict(f"{self.scene.canary.target}: changed while the step was asking")
+
+    def _swap(self, new: State, others: Object) -> None:
+        """Compare-and-swap on the Canary, then `.status` after it."""
+        ref, raw = self.scene.canary.ref, self.scene.raw
+        written = {state.STATE: state.dump(new), **others}
+        patch = {"metadata": {"annotations": written}}
+        raw = self.world.cluster.patch(ref, patch, resource_version(raw))
+        self.scene = replace(self.scene, raw=raw)
+        if status := project(new, raw, self.scene.snapshot.now):
+            raw = self.world.cluster.patch_status(ref, {"status": status}, resource_version(raw))
+            self.scene = replace(self.scene, raw=raw)
+
+    def _commit(self, decision: Decision) -> None:
+        said = tell.with_ids(decision.state, decision.messages)
+        left = (*self.known.outbox, *tell.to_webhooks(self.world, self.scene.canary, said))[-tell.OUTBOX_KEPT :]
+        new = replace(decision.state, outbox=left, observed=observed(self.scene))
+        if new == self.known and not self._claimed():
+            self._tell_late()
+            return
+        if self._worth_history(decision):
+            entry = history.entry(self.scene.snapshot, self.stage, decision)
+            text = history.append(annotations(self.scene.raw), entry, state.dump(new))
+            self._finish(new, {history.HISTORY: text})
+        else:
+            self._finish(new, {})
+        self._tell(new, said)
+
+    def _claimed(self) -> bool:
+        return state.load(annotations(self.scene.raw)) != self.known
+
+    def _worth_history(self, decision: Decision) -> bool:
+        quiet = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
+        return bool(decision.messages or decision.findings or decision.actions) or self.stage not in quiet
+
+    def _finish(self, new: State, others: Object) -> None:
+        """The commit. Once it stands, `.status` may be left to whoever has written since."""
+        before = self.scene.raw
+        try:
+            self._swap(new, others)
+        except Conflict:
+            if self.scene.raw is before:
+                raise
+            log.info("%s: .status is left to the next step", self.scene.canary.ref)
+
+    def _tell(self, new: State, said: Sequence[Message]) -> None:
+        late = [message for message in self.known.outbox if message not in said]
+        left = tell.Teller(self.world, self.scene.canary, new).tell([*late, *said])
+        self._clear(new, tuple(message for message in left if message in new.outbox))
+
+    def _tell_late(self) -> None:
+        """What a process that died, or a webhook that was down, has left untold."""
+        patience = self.known.stepped is None or self.scene.snapshot.now >= self.known.stepped + tell.PATIENCE
+        if self.known.outbox and patience and not live(self.scene.snapshot):
+            left = tell.Teller(self.world, self.scene.canary, self.known).tell(self.known.outbox)
+            self._clear(self.known, left)
+
+    def _clear(self, new: State, left: tuple[Message, ...]) -> None:
+        if left == new.outbox:
+            return
+        try:
+            self._swap(replace(new, outbox=left), {})
+        except Conflict:
+            # told twice is better than never: whoever wrote finds the outbox and the same ids
+            log.info("%s: the outbox is left to the next step", self.scene.canary.ref)

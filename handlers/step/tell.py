@@ -1,0 +1,142 @@
+"""Tell what a step did, after it is committed: Kubernetes Events, event webhooks, post-rollout webhooks.
+
+What goes to webhooks stands in the outbox of the state until it is delivered; its id never changes, so that a receiver
+can tell a second delivery from a second message.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+
+from handlers.errors import SerinusError, Unavailable
+from handlers.notifiers import slack
+from handlers.rollout.analysis import Hook, Webhook
+from handlers.rollout.canary import Canary
+from handlers.rollout.objects import CANARY, EVENT, Ref
+from handlers.rollout.state import Kind, Message, State
+from handlers.rollout.webhook import (
+    Answer,
+    Notice,
+    Post,
+    Subject,
+    check_post,
+    event_post,
+    idempotency_key,
+)
+from handlers.step.hooks import post_to
+from handlers.step.ports import World
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "serinus"
+OUTBOX_KEPT = 40
+PATIENCE = timedelta(seconds=60)
+"""How long telling may take; after it somebody else may tell what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Tells messages about one canary."""
+
+    world: World
+    canary: Canary
+    state: State
+
+    def tell(self, messages: Iterable[Message]) -> tuple[Message, ...]:
+        """Deliver in order; gives back what could not be delivered to its webhooks."""
+        return tuple(message for message in messages if not self._delivered(message))
+
+    def _delivered(self, message: Message) -> bool:
+        if message.kind is Kind.POST_ROLLOUT:
+            for hook in self.canary.analysis.hooks(Hook.POST_ROLLOUT):
+                self._post_rollout(message, hook)
+            return True  # an answer, or none, is told in an Event and changes nothing
+        record(self.world, self.canary, message)
+        told = [self._event(message, hook) for hook in self._event_hooks()]
+        return all(told)
+
+    def _event_hooks(self) -> tuple[Webhook, ...]:
+        """A canary's own event webhooks stand in for the one of the settings (events.go, sendEventToWebhook)."""
+        own = self.canary.analysis.hooks(Hook.EVENT)
+        url = self.world.config.event_webhook
+        return own or ((Webhook(type=Hook.EVENT, name="events", url=url),) if url else ())
+
+    def _event(self, message: Message, hook: Webhook) -> bool:
+        notice = Notice(text=message.text, type=message.kind.value, at=self.world.now())
+        subject, key = self._subject(message), self._key(message, hook)
+        to_slack = slack.serves(hook.url)
+        post = slack.post(hook, subject, notice) if to_slack else event_post(hook, subject, key, notice)
+        return self._send(hook, post)[0]
+
+    def _post_rollout(self, message: Message, hook: Webhook) -> None:
+        yes, reason = self._send(hook, check_post(hook, self._subject(message), self._key(message, hook)))
+        text = f"Post-rollout check {hook.name} passed" if yes else f"Post-rollout hook {hook.name} failed {reason}"
+        outcome = Message(
+            kind=Kind.NORMAL if yes else Kind.WARNING, text=text, phase=message.phase, id=f"{message.id}.{hook.name}"
+        )
+        self._delivered(outcome)
+
+    def _subject(self, message: Message) -> Subject:
+        canary = self.canary
+        return Subject(name=canary.name, namespace=canary.namespace, phase=message.phase, checksum=self.state.revision)
+
+    def _key(self, message: Message, hook: Webhook) -> str:
+        return f"{idempotency_key(self.canary.uid, self.state.revision, self.state.seq, hook.name)}/{message.id}"
+
+    def _send(self, hook: Webhook, post: Post) -> tuple[bool, str]:
+        try:
+            judgement = post_to(self.world, hook, post, self.world.now() + PATIENCE)
+        except Unavailable as error:
+            log.warning("%s/%s: webhook %s: %s", self.canary.namespace, self.canary.name, hook.name, error)
+            return False, str(error)
+        return judgement.answer is not Answer.NO, judgement.reason
+
+
+def with_ids(state: State, messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages of one step, each with an id that never changes."""
+    return tuple(
+        Message(kind=message.kind, text=message.text, phase=message.phase, id=f"{state.seq}.{index}")
+        for index, message in enumerate(messages)
+    )
+
+
+def to_webhooks(world: World, canary: Canary, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Those messages that some webhook has to get, and that so have to outlive this process."""
+    events = bool(canary.analysis.hooks(Hook.EVENT) or world.config.event_webhook)
+    after = bool(canary.analysis.hooks(Hook.POST_ROLLOUT))
+    return tuple(m for m in messages if (after if m.kind is Kind.POST_ROLLOUT else events))
+
+
+def record(world: World, canary: Canary, message: Message) -> None:
+    """A Kubernetes Event on the Canary, in Flagger's form (reason Synced). Made once, whoever tells it again."""
+    moment = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = hashlib.sha256(f"{canary.uid}/{message.id}/{message.text}".encode()).hexdigest()[:16]
+    name = f"{canary.name}.{digest}"
+    event = {
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.name,
+        "metadata": {"name": name, "namespace": canary.namespace},
+        "involvedObject": {
+            "apiVersion": CANARY.api_version,
+            "kind": CANARY.name,
+            "namespace": canary.namespace,
+            "name": canary.name,
+            "uid": canary.uid,
+        },
+        "reason": "Synced",
+        "type": message.kind.value,
+        "message": message.text[:1024],
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": COMPONENT,
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+    }
+    try:
+        world.cluster.create(Ref(EVENT, canary.namespace, name), event)
+    except SerinusError as error:
+        # an Event that is there already was told; one that cannot be written must not stop a rollback
+        log.info("%s/%s: event not written: %s", canary.namespace, canary.name, error)
