@@ -1,0 +1,152 @@
+"""What a client sent, on its way to being stored: who may write which part, what is filled in, what is refused."""
+
+import hashlib
+from dataclasses import dataclass
+
+from handlers.sandbox.api import defaults, metadata
+from handlers.sandbox.api.custom import schema_of
+from handlers.sandbox.api.managed import Manager
+from handlers.sandbox.api.reads import presenter
+from handlers.sandbox.api.request import Reply, Request
+from handlers.sandbox.api.resources import NAMESPACES
+from handlers.sandbox.api.routing import Target
+from handlers.sandbox.api.status import ApiError, Cause, Json, bad_request, conflict, forbidden, invalid, missing
+from handlers.sandbox.api.store import Store
+from handlers.sandbox.api.validation import Rules
+
+STALE = "the object has been modified; please apply your changes to the latest version and try again"
+SUFFIXES = "bcdfghjklmnpqrstvwxz2456789"  # of generateName: no vowels, so no words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One write under way: where, what, and who."""
+
+    store: Store
+    target: Target
+    request: Request
+
+    @property
+    def dry(self) -> bool:
+        """Whether nothing is to be stored."""
+        return bool(self.request.query.get("dryRun"))
+
+    def manager(self, operation: str = "Update") -> Manager:
+        """Who writes: the fieldManager asked for, or the program's own name."""
+        name = self.request.query.get("fieldManager") or self.request.user_agent.partition("/")[0] or "unknown"
+        target = self.target
+        return Manager(
+            name=name,
+            operation=operation,
+            version=target.api_version,
+            subresource=target.subresource,
+            time=self.store.timestamp(),
+        )
+
+    def invalid(self, name: str, causes: list[Cause]) -> ApiError:
+        """The refusal of an object that is not valid."""
+        return invalid(self.target.resource.group, self.target.resource.kind, name, causes)
+
+    def shown(self, status: int, found: Json, warnings: tuple[str, ...] = ()) -> Reply:
+        """The reply that shows an object."""
+        return Reply(status=status, body=presenter(self.target, self.request)(found), warnings=warnings)
+
+
+def cleaned(call: Call, new: Json, live: Json | None) -> tuple[Json, tuple[str, ...]]:
+    """The object without unknown fields and with defaults, and a warning for each field that went."""
+    target = call.target
+    schema = target.version.schema
+    if schema is None:
+        return defaults.filled(call.store, target.resource, new, live), ()
+    unknown: list[str] = []
+    new = schema.cleaned(new, live, unknown)
+    unknown = [path for path in unknown if not (target.subresource == "" and path == "status")]
+    how = call.request.query.get("fieldValidation") or "Warn"
+    if not unknown or how == "Ignore":
+        return new, ()
+    texts = tuple(f'unknown field "{path}"' for path in sorted(unknown))
+    if how == "Warn":
+        return new, texts
+    raise bad_request(f"strict decoding error: {', '.join(texts)}")
+
+
+def problems(call: Call, new: Json, live: Json | None) -> list[Cause]:
+    """What is wrong with an object that is to be stored."""
+    target = call.target
+    found = metadata.problems(target.resource, new["metadata"], live["metadata"] if live else None)
+    if target.version.schema is None:
+        return found + defaults.problems(target.resource, new, live) + schema_of(target.resource, new)
+    rules: Rules.Found = []
+    target.version.schema.validate(new, live, rules)
+    return found + rules
+
+
+def isolated(target: Target, live: Json, new: Json) -> Json:
+    """What a write may write at its path: through /status the status alone, elsewhere all but the status."""
+    if target.subresource == "status":
+        meta = live["metadata"] | {"managedFields": new["metadata"].get("managedFields", [])}
+        rest = live | {"metadata": meta}
+        if "status" in new:
+            return rest | {"status": new["status"]}
+        return {name: value for name, value in rest.items() if name != "status"}
+    if not target.version.status:
+        return new
+    if "status" in live:
+        return new | {"status": live["status"]}
+    new.pop("status", None)
+    return new
+
+
+def check_preconditions(call: Call, sent: Json, before: Json) -> None:
+    """ApiError 409 if the write was meant for another revision, or another object of the same name."""
+    resource = call.target.resource
+    if sent.get("resourceVersion") not in (None, "", "0", before["resourceVersion"]):
+        raise conflict(resource.group, resource.plural, before["name"], STALE)
+    if sent.get("uid") not in (None, "", before["uid"]):
+        text = f"Precondition failed: UID in precondition: {sent['uid']}, UID in object meta: {before['uid']}"
+        raise conflict(resource.group, resource.plural, before["name"], text)
+
+
+def count(call: Call, live: Json, new: Json) -> None:
+    """Raise the generation if the write changed what its kind counts: the spec, as a rule."""
+    resource = call.target.resource
+    if "generation" not in live["metadata"] or call.target.subresource == "status":
+        return
+    without = ("metadata", "status") if call.target.version.status or not resource.custom else ("metadata",)
+    changed = any(new.get(name) != live.get(name) for name in {*new, *live} if name not in without)
+    if resource.plural == "deployments" and resource.group == "apps":  # its strategy counts annotations as well
+        changed = changed or new["metadata"].get("annotations") != live["metadata"].get("annotations")
+    if changed:
+        new["metadata"]["generation"] = live["metadata"]["generation"] + 1
+
+
+def named(call: Call, meta: Json) -> Json:
+    """The metadata of a new object with its namespace and name; ApiError 400 or 422 if they cannot be."""
+    target = call.target
+    if meta.get("namespace", target.namespace) != target.namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if target.namespace:
+        meta["namespace"] = target.namespace
+    if meta.get("name"):
+        return meta
+    if not meta.get("generateName"):
+        text = "Required value: name or generateName is required"
+        raise call.invalid("", [Cause("FieldValueRequired", "metadata.name", text)])
+    digest = hashlib.sha256(call.store.new_uid().encode()).digest()
+    meta["name"] = meta["generateName"] + "".join(SUFFIXES[byte % len(SUFFIXES)] for byte in digest[:5])
+    return meta
+
+
+def check_namespace(call: Call, name: str) -> None:
+    """ApiError 404 if the namespace of a new object is not there, 403 if it is on its way out."""
+    namespace, resource = call.target.namespace, call.target.resource
+    if not resource.namespaced:
+        return
+    if not namespace:
+        raise bad_request("an empty namespace may not be set during creation")
+    found = call.store.get(NAMESPACES, ("", namespace))
+    if found is None:
+        raise missing("", "namespaces", namespace)
+    if "deletionTimestamp" in found["metadata"]:
+        why = f"unable to create new content in namespace {namespace} because it is being terminated"
+        raise forbidden(resource.group, resource.plural, name, why)

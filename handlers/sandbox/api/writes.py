@@ -1,0 +1,181 @@
+"""create, update and patch."""
+
+from dataclasses import replace
+
+from handlers.sandbox.api import apply, deletion, fields, managed, metadata, patches, request
+from handlers.sandbox.api.admission import (
+    Call,
+    check_namespace,
+    check_preconditions,
+    cleaned,
+    count,
+    isolated,
+    named,
+    problems,
+)
+from handlers.sandbox.api.managed import Manager
+from handlers.sandbox.api.reads import presenter, stored
+from handlers.sandbox.api.request import Reply, Request
+from handlers.sandbox.api.schema import ROOT
+from handlers.sandbox.api.shapes import BUILTIN
+from handlers.sandbox.api.status import ApiError, Cause, Json, bad_request, exists, invalid, missing
+
+
+def create(call: Call) -> Reply:
+    """Store a new object; 201."""
+    new = metadata.named(call.target.resource, call.request.json(), call.target.api_version)
+    return _create(call, new, None)
+
+
+def update(call: Call) -> Reply:
+    """Replace an object."""
+    new = metadata.named(call.target.resource, call.request.json(), call.target.api_version)
+    live = stored(call.store, call.target)
+    name = new["metadata"].setdefault("name", call.target.name)
+    if name != call.target.name:
+        where = f"the name on the URL ({call.target.name})"
+        raise bad_request(f"the name of the object ({name}) does not match {where}")
+    if call.target.resource.custom and not new["metadata"].get("resourceVersion"):
+        text = "Invalid value: 0: must be specified for an update"
+        raise call.invalid(name, [Cause("FieldValueInvalid", "metadata.resourceVersion", text)])
+    return write(call, live, new, call.manager())
+
+
+def patch(call: Call) -> Reply:
+    """Change an object by one of the four patches; only an apply may create it."""
+    kind = call.request.content_type.partition(";")[0].strip()
+    custom = call.target.resource.custom
+    known = [
+        request.JSON_PATCH,
+        request.MERGE_PATCH,
+        *([] if custom else [request.STRATEGIC_PATCH]),
+        request.APPLY_PATCH,
+    ]
+    if kind not in known:
+        text = f"accepted media types include: {', '.join(known)}"
+        raise ApiError(415, f"the body of the request was in an unknown format - {text}")
+    if kind == request.APPLY_PATCH:
+        return _apply(call)
+    live = stored(call.store, call.target)
+    new = patched(kind, presenter(call.target, replace(call.request, accept=""))(live), call.request)
+    new = metadata.named(call.target.resource, new, call.target.api_version)
+    return write(call, live, new, call.manager())
+
+
+def patched(kind: str, found: Json, sent: Request) -> Json:
+    """An object changed by a patch that is not an apply."""
+    change = sent.json()
+    if kind == request.JSON_PATCH:
+        new: Json = patches.json_patch(found, change)
+        return new
+    if not isinstance(change, dict):
+        raise bad_request(
+            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
+        )
+    strategic = kind == request.STRATEGIC_PATCH
+    new = patches.strategic(found, change, BUILTIN) if strategic else patches.merge(found, change)
+    return new
+
+
+def write(call: Call, live: Json, new: Json, manager: Manager, owned: Json | None = None) -> Reply:
+    """Store a changed object, unless it is the same. `owned` is what an apply states; None for any other write."""
+    target, resource = call.target, call.target.resource
+    before = live["metadata"]
+    sent = metadata.tidy(new["metadata"])
+    check_preconditions(call, sent, before)
+    causes = metadata.changed_fixed(sent, before)
+    new = isolated(target, live, new | {"metadata": sent, "apiVersion": live["apiVersion"]})
+    new["metadata"] = metadata.fixed(new["metadata"], before)
+    new, warnings = cleaned(call, new, live)
+    causes += problems(call, new, live)
+    if causes:
+        raise call.invalid(before["name"], causes)
+    count(call, live, new)
+    if owned is None:
+        entries = managed.after_update(live, new, target.version.shape, manager)
+    else:
+        force = call.request.query.get("force") == "true"
+        entries = managed.after_apply(live, new, target.version.shape, manager, owned, force=force)
+    _set_managed(new, entries)
+    if new == live:
+        return call.shown(200, live, warnings)
+    if not call.dry:
+        new = call.store.put(resource.key, (target.namespace, target.name), new)
+        deletion.settle(call.store, resource, live, new)
+    return call.shown(200, new, warnings)
+
+
+def _create(call: Call, new: Json, owned: Json | None) -> Reply:
+    store, target, resource = call.store, call.target, call.target.resource
+    new["metadata"] = meta = named(call, metadata.tidy(new["metadata"]))
+    name = meta["name"]
+    check_namespace(call, name)
+    if store.get(resource.key, (target.namespace, name)) is not None:
+        raise exists(resource.group, resource.plural, name)
+    if meta.get("resourceVersion") and owned is None:
+        raise ApiError(500, "resourceVersion should not be set on objects to be created")
+    for field in ("resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+        meta.pop(field, None)
+    meta |= {"uid": store.new_uid(), "creationTimestamp": store.timestamp()}
+    if resource.counts or resource.custom:
+        meta["generation"] = 1
+    if target.version.status:
+        new.pop("status", None)
+    new["apiVersion"] = resource.api_version(resource.storage)
+    new, warnings = cleaned(call, new, None)
+    if causes := problems(call, new, None):
+        raise call.invalid(name, causes)
+    if owned is None:
+        _set_managed(new, managed.after_update(None, new, target.version.shape, call.manager()))
+    else:
+        _set_managed(new, [call.manager("Apply").entry(owned)])
+    if not call.dry:
+        new = store.put(resource.key, (target.namespace, name), new)
+        deletion.settle(store, resource, None, new)
+    return call.shown(201, new, warnings)
+
+
+def _apply(call: Call) -> Reply:
+    target, query = call.target, call.request.query
+    if not query.get("fieldManager"):
+        causes = [Cause("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")]
+        raise invalid("meta.k8s.io", "PatchOptions", "", causes)
+    config = metadata.named(target.resource, call.request.json(), target.api_version)
+    meta = config["metadata"] = metadata.tidy(config["metadata"])
+    if meta.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    if meta.setdefault("name", target.name) != target.name:
+        where = f"the name on the URL ({target.name})"
+        raise bad_request(f"the name of the object ({meta['name']}) does not match {where}")
+    config = _stated(call, config)
+    owned = fields.owned(config, target.version.shape)
+    live = call.store.get(target.resource.key, (target.namespace, target.name))
+    if live is None and target.subresource:
+        raise missing(target.resource.group, target.resource.plural, target.name)
+    if live is None:
+        return _create(call, config, owned)
+    manager = call.manager("Apply")
+    return write(call, live, apply.applied_onto(live, config, target.version.shape, manager), manager, owned)
+
+
+def _stated(call: Call, config: Json) -> Json:
+    """What an apply may state at this path: the status alone, or all but the status; no unknown field."""
+    target = call.target
+    unknown: list[str] = []
+    if target.version.schema is not None:
+        target.version.schema.cleaned(config, None, unknown)
+    if unknown:
+        who = f"{target.namespace}/{target.name}; {target.api_version}, Kind={target.resource.kind}"
+        raise ApiError(500, f"failed to create typed patch object ({who}): .{unknown[0]}: field not declared in schema")
+    if target.subresource == "status":
+        return {name: value for name, value in config.items() if name in ROOT or name == "status"}
+    if target.version.status:
+        config.pop("status", None)
+    return config
+
+
+def _set_managed(new: Json, entries: list[Json]) -> None:
+    if entries:
+        new["metadata"]["managedFields"] = entries
+    else:
+        new["metadata"].pop("managedFields", None)
