@@ -12,12 +12,14 @@ from typing import Any
 
 from handlers.errors import BadCanary, Conflict, Unavailable
 from handlers.providers.prometheus import MetricServer
-from handlers.rollout.objects import DEPLOYMENT, Kind, Object, Ref
+from handlers.rollout.objects import CANARY, DEPLOYMENT, Kind, Object, Ref
 from handlers.rollout.snapshot import Cause, CauseKind, Options
 from handlers.sandbox.api.cluster import Cluster
+from handlers.sandbox.api.request import MERGE_PATCH
+from handlers.sandbox.api.request import Request as ApiRequest
 from handlers.sandbox.crds import install_crds
-from handlers.sandbox.api.request import MERGE_PATCH, Request as ApiRequest
 from handlers.step.ports import Config, Request, Response, World
+from handlers.step.step import step
 
 EPOCH = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 WRITES = frozenset({"create", "patch", "patch_status"})
@@ -94,13 +96,14 @@ def _path(kind: Kind, namespace: str, name: str = "") -> str:
     return f"{base}{inside}/{kind.plural}" + (f"/{name}" if name else "")
 
 
-def _good(status: int, body: Any) -> Any:
+def _good(status: int, body: Any) -> Object:
     if status in (404, 409):
         raise Conflict(str(body.get("message")))
     if status in (400, 422):
         raise BadCanary(str(body.get("message")))
     if status >= 400:
         raise Unavailable(str(body.get("message")))
+    assert isinstance(body, Mapping)
     return body
 
 
@@ -240,8 +243,6 @@ class Lab:
     @property
     def ref(self) -> Ref:
         """The Canary."""
-        from handlers.rollout.objects import CANARY  # noqa: PLC0415  one name, one place
-
         return Ref(CANARY, "shop", "app")
 
     def get(self, path: str) -> Any:
@@ -302,8 +303,6 @@ class Lab:
 
     def step(self, cause: Cause = TICK) -> str:
         """One step; what was decided."""
-        from handlers.step.step import step  # noqa: PLC0415  the lab is older than the step in some tests
-
         return step(self.world, self.ref, cause).told
 
     def tick(self, times: int = 1, seconds: float = 10) -> None:
