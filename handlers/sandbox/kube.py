@@ -51,6 +51,13 @@ JOBS = Resource("batch/v1", "jobs")
 VIRTUAL_SERVICES = Resource("networking.istio.io/v1beta1", "virtualservices")
 
 
+def resource_of(thing: Object) -> Resource:
+    """The Resource of an object, from its kind by the usual rule of plurals."""
+    kind = thing["kind"].lower()
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") and kind[-2] not in "aeiou" else f"{kind}s"
+    return Resource(thing["apiVersion"], plural)
+
+
 class Kube:
     """Requests to one API server; safe to share between threads."""
 

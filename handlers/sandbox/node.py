@@ -38,28 +38,30 @@ class Node(Agent):
         self._serving = serving
         self._drain = drain
         self._runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._tasks = threading.Thread(target=self._loop.run_forever, name="pods", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
         super().__init__([self.pods])
 
     def start(self) -> None:
         """Register the node, then begin to run pods."""
         register(self.kube, self.name)
+        self._loop = asyncio.new_event_loop()
+        self._tasks = threading.Thread(target=self._loop.run_forever, name="pods", daemon=True)
         self._tasks.start()
         super().start()
 
     def stop(self) -> None:
         """Stop all pods' programs without ceremony; their objects stay as they are."""
         super().stop()
-        if self._tasks.is_alive():
-            asyncio.run_coroutine_threadsafe(self._stop_all(), self._loop).result(timeout=15)
+        if self._loop:
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=15)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._tasks.join(timeout=5)
-        self._loop.close()
+            self._loop.close()
 
     def pids(self) -> list[int]:
         """Process ids of the pods that run now."""
-        return [runner.process.pid for runner, _ in list(self._runners.values()) if runner.process]
+        processes = [runner.process for runner, _ in list(self._runners.values())]
+        return [process.pid for process in processes if process and process.returncode is None]
 
     def reconcile(self) -> None:
         """Bind what is pending, start what is bound, end what is deleted."""
@@ -71,7 +73,8 @@ class Node(Agent):
                 self._bury(pod)
             elif not spec.get("nodeName") and _fits(spec, labels):
                 self._bind(pod)
-        asyncio.run_coroutine_threadsafe(self._update(known), self._loop).result(timeout=15)
+        if self._loop:
+            asyncio.run_coroutine_threadsafe(self._update(known), self._loop).result(timeout=15)
 
     def _bind(self, pod: Object) -> None:
         meta = pod["metadata"]
@@ -106,11 +109,12 @@ class Node(Agent):
             if task.done() and uid not in known:
                 del self._runners[uid]
 
-    async def _stop_all(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def register(kube: Kube, name: str) -> None:

@@ -1,6 +1,7 @@
 """The life of one pod on the sandbox's node: start its program, probe it, start it again, end it gracefully."""
 
 import asyncio
+import logging
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -13,6 +14,8 @@ from typing import Any
 from handlers.sandbox.behaviour import behaviour, job_command
 from handlers.sandbox.kube import PODS, ApiError, Kube, Object, timestamp
 from handlers.sandbox.pods import PORT_ANNOTATION, condition, owner
+
+log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 PROGRAM = str(Path(__file__).with_name("pod.py"))
@@ -49,9 +52,15 @@ class Runner:
                 await self._run_server()
         finally:
             await self._kill()
-        with suppress(ApiError):  # somebody else was faster
-            meta = self.pod["metadata"]
+        await self._remove()
+
+    async def _remove(self) -> None:
+        meta = self.pod["metadata"]
+        try:
             await asyncio.to_thread(self.kube.delete, PODS, meta["namespace"], meta["name"], grace=0, uid=meta["uid"])
+        except ApiError as error:
+            if error.status not in {404, 409}:  # somebody else was faster
+                log.warning("pod %s stays: %s", meta["name"], error)
 
     async def _run_server(self) -> None:
         pause = FIRST_PAUSE
