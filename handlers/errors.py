@@ -11,6 +11,7 @@ SerinusError
 └── Temporary            503  the one status that every sender retries
     ├── Conflict              somebody else wrote first
     └── Unavailable           the API server, or another dependency, is out of reach
+        └── Held              a rollback has to wait: nothing but the canary can serve
 """
 
 
@@ -70,3 +71,7 @@ class Conflict(Temporary):
 
 class Unavailable(Temporary):
     """The API server, or another dependency, is out of reach."""
+
+
+class Held(Unavailable):
+    """A rollback has to wait: the primary has no ready pod, and nothing but the canary can serve."""

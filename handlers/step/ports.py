@@ -106,7 +106,10 @@ class Together(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All ports together, handed to whoever needs them."""
+    """All ports together, handed to whoever needs them.
+
+    `together` makes a step's reads and queries, `spread` the steps of several canaries.
+    """
 
     cluster: Cluster
     http: Http
@@ -116,3 +119,4 @@ class World:
     nonce: Callable[[], str]
     sleep: Callable[[float], None]
     together: Together = in_turn
+    spread: Together = in_turn

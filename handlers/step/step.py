@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from handlers.errors import Conflict, Unavailable
+from handlers.errors import Conflict, Held
 from handlers.rollout import history, revision, state
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
@@ -46,8 +46,8 @@ class Report:
 def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> Report:
     """Move a canary by at most one step. `listed`: the Canary as a list has just read it.
 
-    Raises Conflict after three tries, Unavailable when the API server is out of reach or a rollback has to wait,
-    BadCanary when the Canary, or what it names, is not valid.
+    Raises Conflict after three tries, Unavailable when the API server is out of reach,
+    BadCanary when the Canary, or what it names, is not valid, Held when a rollback has to wait.
     """
     mine = ""
     for _ in range(TRIES):
@@ -86,7 +86,7 @@ class _Attempt:
     def _unasked(self) -> Decision:
         decision = decide(self.scene.snapshot, self.stage, ())
         if decision.refused:
-            raise Unavailable(decision.refused)
+            raise Held(decision.refused)
         if decision.state.claim != self.known.claim or decision.actions:
             self._fence()
         if decision.actions:
@@ -105,7 +105,7 @@ class _Attempt:
         decision = decide(snapshot, self.stage, findings)
         if decision.refused:
             self._commit(decision)
-            raise Unavailable(decision.refused)
+            raise Held(decision.refused)
         if decision.intent is Intent.ROLLBACK or decision.meanwhile:
             # the rollback's intent stands before anything is lowered (protocol rule 6)
             self._claim(decision.intent, decision.meanwhile or self.known, until)

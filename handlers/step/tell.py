@@ -53,7 +53,7 @@ class Teller:
             for hook in self.canary.analysis.hooks(Hook.POST_ROLLOUT):
                 self._post_rollout(message, hook)
             return True  # an answer, or none, is told in an Event and changes nothing
-        record(self.world, self.canary, message)
+        record(self.world, self.canary.ref, self.canary.uid, message)
         told = [self._event(message, hook) for hook in self._event_hooks()]
         return all(told)
 
@@ -109,10 +109,10 @@ def to_webhooks(world: World, canary: Canary, messages: tuple[Message, ...]) -> 
     return tuple(m for m in messages if (after if m.kind is Kind.POST_ROLLOUT else events))
 
 
-def record(world: World, canary: Canary, message: Message) -> None:
+def record(world: World, canary: Ref, uid: str, message: Message) -> None:
     """A Kubernetes Event on the Canary, in Flagger's form (reason Synced). Made once, whoever tells it again."""
     moment = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    digest = hashlib.sha256(f"{canary.uid}/{message.id}/{message.text}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{uid}/{message.id}/{message.text}".encode()).hexdigest()[:16]
     name = f"{canary.name}.{digest}"
     event = {
         "apiVersion": EVENT.api_version,
@@ -123,7 +123,7 @@ def record(world: World, canary: Canary, message: Message) -> None:
             "kind": CANARY.name,
             "namespace": canary.namespace,
             "name": canary.name,
-            "uid": canary.uid,
+            "uid": uid,
         },
         "reason": "Synced",
         "type": message.kind.value,

@@ -1,0 +1,42 @@
+"""Alertmanager says that alerts fire: each one that names a canary rolls it back, now."""
+
+from collections.abc import Sequence
+
+from handlers.events.alertmanager import Alert, Status
+from handlers.rollout.objects import CANARY, Ref, metadata, spec
+from handlers.rollout.snapshot import Cause, CauseKind
+from handlers.step.ports import World
+from handlers.step.sweep import Subject, answer, step_each
+
+
+def handle(world: World, namespaces: Sequence[str], alerts: Sequence[Alert], event_id: str) -> None:
+    """Raises BadCanary, and Temporary for what asking again can help. Resolved alerts say nothing."""
+    errors = []
+    for alert in alerts:
+        if alert.status is Status.FIRING and (not namespaces or alert.namespace in namespaces):
+            errors += step_each(world, _subjects(world, alert), _cause(alert, event_id))
+    answer(errors)
+
+
+def _cause(alert: Alert, event_id: str) -> Cause:
+    words = alert.summary or alert.description
+    text = f"{alert.name} is firing" + (f": {words}" if words else "") + (f" ({alert.value})" if alert.value else "")
+    return Cause(
+        kind=CauseKind.ALERT,
+        id=event_id or alert.key,
+        alert=alert.key,
+        alert_started=alert.starts_at,
+        text=text,
+    )
+
+
+def _subjects(world: World, alert: Alert) -> list[Subject]:
+    """The Canary of that name; rules that can only name the workload find it by its target."""
+    ref = Ref(CANARY, alert.namespace, alert.canary)
+    if raw := world.cluster.get(ref):
+        return [Subject(ref, raw)]
+    return [
+        Subject(Ref(CANARY, alert.namespace, str(metadata(item)["name"])), item)
+        for item in world.cluster.list(CANARY, alert.namespace)
+        if (spec(item).get("targetRef") or {}).get("name") == alert.canary
+    ]

@@ -1,0 +1,111 @@
+"""The app: which path is heard by which handler, who may send, and which error is which status.
+
+`gunicorn 'handlers.app:create_app()'`. A success has an empty body: a Knative broker takes a 2xx with a body that is
+no CloudEvent for a failed delivery, and sends again.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from handlers import alert, sync, tick
+from handlers.auth import Authenticator, Review
+from handlers.errors import SerinusError, TooLarge, Unauthorized
+from handlers.events import alertmanager, cloudevent
+from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
+from handlers.settings import Settings
+from handlers.step.ports import World
+from handlers.wiring import Wiring, build, config_of
+
+log = logging.getLogger(__name__)
+
+LIMIT = 1024 * 1024
+"""Bytes of a body. Argo CD lists every resource of an application; the other senders need a few kilobytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewer:
+    """TokenReview through the cluster of a World that may still be on its way."""
+
+    wiring: Wiring
+    audience: str
+
+    def review(self, token: str) -> Review:
+        return self.wiring.review(token, self.audience)
+
+
+def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+    """The WSGI app, from environment variables. Raises BadSetting, so that a mistake stops the start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings.from_env(os.environ if environ is None else environ)
+    config = config_of(settings)
+    wiring = Wiring(lambda: build(config))
+    authenticator = Authenticator(settings, _Reviewer(wiring, settings.oidc_audience), time.monotonic)
+    return routed(settings, wiring, authenticator)
+
+
+def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> Flask:
+    """The app around a World."""
+    app = Flask(__name__)
+    # one more than the limit: Werkzeug cuts a chunked body at this length without a word
+    app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
+    app.register_error_handler(SerinusError, _refused)
+    app.register_error_handler(HTTPException, _plain)
+
+    def heard(handle: Callable[[World, Request, bytes], None]) -> Callable[[], Response]:
+        def view() -> Response:
+            authenticator.authenticate(request.headers.get("Authorization"))
+            handle(wiring.world(), request, _body(request))
+            return Response(status=204)
+
+        return view
+
+    def event(world: World, incoming: Request, body: bytes) -> None:
+        _dispatch(world, settings.namespaces, cloudevent.read(dict(incoming.headers), body))
+
+    def alerts(world: World, _: Request, body: bytes) -> None:
+        alert.handle(world, settings.namespaces, alertmanager.read(body), "")
+
+    app.add_url_rule("/", "event", heard(event), methods=["POST"])
+    app.add_url_rule("/alertmanager", "alertmanager", heard(alerts), methods=["POST"])
+    app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
+    app.add_url_rule("/readyz", "readyz", lambda: Response(status=204 if wiring.ready else 503))
+    return app
+
+
+def _dispatch(world: World, namespaces: tuple[str, ...], event: Event) -> None:
+    if event.type in (PING, TICK, CANARY_DUE):
+        tick.handle(world, namespaces, event)
+    elif event.type == SYNCED:
+        sync.handle(world, namespaces, event)
+    elif event.type == ALERT:
+        alert.handle(world, namespaces, alertmanager.read(event.data), f"{event.source} {event.id}")
+    else:
+        log.info("event of type %r is not ours", event.type)
+
+
+def _body(incoming: Request) -> bytes:
+    try:
+        body = incoming.get_data(cache=False)
+    except RequestEntityTooLarge:
+        body = b" " * (LIMIT + 1)
+    if len(body) > LIMIT:
+        raise TooLarge(f"the body is larger than {LIMIT} bytes")
+    return body
+
+
+def _refused(error: SerinusError) -> Response:
+    log.warning("%s %s: %s %s", request.method, request.path, error.status, error)
+    response = Response(f"{error}\n", status=error.status, mimetype="text/plain")
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _plain(error: HTTPException) -> Response:
+    return Response(f"{error.code} {error.name}\n", status=error.code, mimetype="text/plain")

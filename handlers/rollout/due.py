@@ -1,0 +1,43 @@
+"""Which canaries a tick has to look at: told from what one list of each kind shows, without reading any of them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from handlers.rollout.canary import Canary
+from handlers.rollout.stages import RETRY
+from handlers.rollout.state import Intent, Phase, State
+from handlers.rollout.timing import due
+
+_AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
+
+
+def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str], now: datetime) -> bool:
+    """Whether there may be something to do. `tokens`: generation or resource version of each object, by short name.
+
+    An idle canary, whose objects are as they were when it was last looked at, wants none.
+    """
+    if canary.deleting:
+        return False
+    if state is None:
+        return not canary.suspend
+    if state.claim:
+        rolling_back = state.claim.intent is Intent.ROLLBACK
+        return now >= state.claim.until and (rolling_back or not canary.suspend)
+    if canary.suspend:
+        return bool(state.outbox)
+    if state.outbox or state.phase is Phase.INITIALIZING:
+        return True
+    if state.phase in _AT_REST and not state.weight:
+        return _changed(state, tokens) or _retried(canary, state)
+    late = state.deadline is not None and now >= state.deadline
+    target = f"deployments/{canary.target_name}"
+    pushed = state.observed.get(target) != tokens.get(target, "")
+    return late or pushed or due(state, now, canary.analysis.interval)
+
+
+def _changed(state: State, tokens: Mapping[str, str]) -> bool:
+    return any(tokens.get(name, "") != seen for name, seen in state.observed.items())
+
+
+def _retried(canary: Canary, state: State) -> bool:
+    return state.phase is Phase.FAILED and canary.annotations.get(RETRY, "") not in ("", state.retried)

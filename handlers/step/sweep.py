@@ -1,0 +1,148 @@
+"""Step one canary, some, or all that are due, and keep what goes wrong with one away from the others."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from handlers.errors import BadCanary, Held, Permanent, SerinusError, Temporary, Unavailable
+from handlers.rollout import canary as canaries
+from handlers.rollout import state
+from handlers.rollout.due import wants_a_look
+from handlers.rollout.objects import (
+    CANARY,
+    DEPLOYMENT,
+    DESTINATION_RULE,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Object,
+    Ref,
+    annotations,
+    metadata,
+)
+from handlers.rollout.objects import Kind as Resource
+from handlers.rollout.snapshot import Cause
+from handlers.rollout.state import Kind, Message, Phase
+from handlers.step.gather import key, token
+from handlers.step.ports import World
+from handlers.step.step import step
+from handlers.step.tell import record
+
+log = logging.getLogger(__name__)
+
+BUDGET = timedelta(seconds=20)
+"""How long a tick goes on beginning steps; what is left waits for the next one."""
+Tokens = dict[str, dict[str, str]]
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_WATCHED = (DEPLOYMENT, VIRTUAL_SERVICE, SERVICE, DESTINATION_RULE)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A canary to step: where it is, and how a list has just shown it."""
+
+    ref: Ref
+    listed: Object | None = None
+
+
+def step_each(world: World, subjects: Sequence[Subject], cause: Cause) -> list[SerinusError]:
+    """Step each of them; what went wrong with some, after all have had their turn."""
+    begun = world.now()
+
+    def one(subject: Subject) -> Callable[[], SerinusError | None]:
+        def made() -> SerinusError | None:
+            if world.now() - begun > BUDGET:
+                return None
+            return _guarded(world, subject, cause)
+
+        return made
+
+    return [error for error in world.spread([one(subject) for subject in subjects]) if error]
+
+
+def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | None:
+    ref = subject.ref
+    try:
+        report = step(world, ref, cause, subject.listed)
+    except SerinusError as error:
+        log.warning("%s/%s %s: %s", ref.namespace, ref.name, cause.kind.value, error)
+        if isinstance(error, BadCanary | Held):
+            _tell(world, subject, error)
+        return error
+    log.info(
+        "%s/%s %s: %s: %s (%s, %s %%)",
+        ref.namespace,
+        ref.name,
+        cause.kind.value,
+        report.stage,
+        report.told,
+        report.phase,
+        report.weight,
+    )
+    return None
+
+
+def _tell(world: World, subject: Subject, error: SerinusError) -> None:
+    """An Event on the Canary: the user looks there and not into our log."""
+    raw = subject.listed if subject.listed is not None else world.cluster.get(subject.ref)
+    if raw is not None:
+        message = Message(kind=Kind.WARNING, text=str(error), phase=Phase.INITIALIZING, id="invalid")
+        record(world, subject.ref, str(metadata(raw).get("uid", "")), message)
+
+
+def answer(errors: Iterable[SerinusError]) -> None:
+    """Raise what the sender should hear: asking again, if that can help with any; else what is wrong."""
+    errors = list(errors)
+    for kind in (Temporary, Permanent):
+        for error in errors:
+            if isinstance(error, kind):
+                raise error
+
+
+def sweep(world: World, namespaces: Sequence[str], cause: Cause) -> None:
+    """Step all canaries that are due, longest waiting first. An invalid one gets an Event and stops no other.
+
+    Raises Unavailable when some could not be stepped and asking again may help.
+    """
+    subjects = _due(world, namespaces)
+    temporary = [error for error in step_each(world, subjects, cause) if isinstance(error, Temporary)]
+    if temporary:
+        raise Unavailable(f"{len(temporary)} of {len(subjects)} canaries could not be stepped: {temporary[0]}")
+
+
+def _due(world: World, namespaces: Sequence[str]) -> list[Subject]:
+    """Canaries are listed first, everything else after; requests do not grow with the number of canaries."""
+    wanted = namespaces or ("",)
+    listed = [item for namespace in wanted for item in world.cluster.list(CANARY, namespace)]
+    if not listed:
+        return []
+    tokens: Tokens = defaultdict(dict)
+    readers = [_reader(world, kind, namespace) for namespace in wanted for kind in _WATCHED]
+    for kind, items in world.together(readers):
+        for item in items:
+            meta = metadata(item)
+            where = str(meta.get("namespace", ""))
+            tokens[where][key(Ref(kind, where, str(meta.get("name", ""))))] = token(item)
+    found = [entry for item in listed if (entry := _waiting(world, item, tokens))]
+    return [subject for _, subject in sorted(found, key=lambda entry: entry[0])]
+
+
+def _reader(world: World, kind: Resource, namespace: str) -> Callable[[], tuple[Resource, Sequence[Object]]]:
+    return lambda: (kind, world.cluster.list_metadata(kind, namespace))
+
+
+def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subject] | None:
+    """Since when a listed canary waits for a step; None when it does not."""
+    meta = metadata(item)
+    ref = Ref(CANARY, str(meta.get("namespace", "")), str(meta.get("name", "")))
+    subject = Subject(ref, item)
+    try:
+        canary = canaries.parse(item, scale=world.config.scale, provider=world.config.provider, lenient=True)
+        known = state.load(annotations(item))
+    except BadCanary:
+        return _LONG_AGO, subject
+    seen = {**tokens[ref.namespace], key(ref): token(item)}
+    if not wants_a_look(canary, known, seen, world.now()):
+        return None
+    return (known.stepped if known and known.stepped else _LONG_AGO), subject
