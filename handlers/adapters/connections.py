@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 
 IDLE = 4.0
@@ -130,6 +130,8 @@ def _cause(error: BaseException) -> BaseException:
     """What lies under urllib3's wrappers."""
     match error:
         case ProtocolError(args=[_, Exception() as cause]) | urllib3.exceptions.SSLError(args=[Exception() as cause]):
+            return cause
+        case NewConnectionError(__cause__=Exception() as cause):
             return cause
         case _:
             return error

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+# a certificate for 127.0.0.1 that nobody vouches for; its key guards nothing
 TLS = Path(__file__).parent.parent / "samples" / "tls"
 
 
