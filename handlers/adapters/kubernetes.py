@@ -82,14 +82,13 @@ class KubernetesCluster:
 
         Raises Conflict when the guard is stale or the object is gone, BadCanary when the content is refused.
         """
-        if resource_version:
-            patch = {**patch, "metadata": {**metadata(patch), "resourceVersion": resource_version}}
-        return self._write(_Call("patch", "PATCH", ref.kind, *_place(ref), content=_MERGE), patch)
+        call = _Call("patch", "PATCH", ref.kind, *_place(ref), content=_MERGE)
+        return self._write(call, _guarded(patch, resource_version))
 
-    def patch_status(self, ref: Ref, patch: Object) -> Object:
-        """Merge-patch the status subresource: `patch` is of the whole object, `{"status": …}`."""
+    def patch_status(self, ref: Ref, patch: Object, resource_version: str = "") -> Object:
+        """The same with the status subresource: `patch` is of the whole object, `{"status": …}`."""
         call = _Call("patch", "PATCH", ref.kind, *_place(ref), part="status", content=_MERGE)
-        return self._write(call, patch)
+        return self._write(call, _guarded(patch, resource_version))
 
     def token_review(self, token: str, audience: str) -> Review:
         """Whose token this is (TokenReview). Raises Unavailable, never with the token in it."""
@@ -227,6 +226,13 @@ class _Call:
                 return Unavailable(f"not allowed to {text}")
             case _:
                 return Unavailable(f"{text} (status {status})")
+
+
+def _guarded(patch: Object, resource_version: str) -> Object:
+    """A patch that the API server refuses when the object has changed since (409)."""
+    if not resource_version:
+        return patch
+    return {**patch, "metadata": {**metadata(patch), "resourceVersion": resource_version}}
 
 
 def _place(ref: Ref) -> tuple[str, str]:

@@ -140,6 +140,15 @@ def test_a_status_is_patched_by_itself(cluster: KubernetesCluster) -> None:
     assert (read["status"]["readyReplicas"], read["spec"]["replicas"]) == (1, 2)
 
 
+def test_a_status_can_be_guarded(cluster: KubernetesCluster) -> None:
+    """A status that was worked out from an older version is a conflict."""
+    old = cluster.create(REF, MANIFEST)["metadata"]["resourceVersion"]
+    new = cluster.patch_status(REF, {"status": {"replicas": 1}}, old)["metadata"]["resourceVersion"]
+    assert new != old
+    with pytest.raises(Conflict):
+        cluster.patch_status(REF, {"status": {"replicas": 2}}, old)
+
+
 def test_refused_content_is_told(cluster: KubernetesCluster) -> None:
     """What the API server refuses is named in its own words."""
     cluster.create(REF, MANIFEST)
