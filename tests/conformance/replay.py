@@ -1,0 +1,165 @@
+"""Replays a scenario that Flagger was recorded in, by ticks, and writes down what Serinus does in the same form.
+
+A recording has `given` (the Canary and what metrics and webhooks answer), `writes` (each change of an object, in
+order), `events` (Kubernetes Events, of which Flagger's client drops the later ones) and `hooks` (webhook calls).
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlers.errors import Unavailable
+from tests.fakes import Lab, a_canary, a_deployment, new_lab
+
+Row = list[Any]
+HOST = "http://hooks.test/"
+_MOVE = re.compile(
+    r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: push (?P<version>v\d+)(?P<never>, whose pods never get ready)?"
+)
+_SERVED = ("selector", "ports")
+_ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
+QUIET = 8
+
+
+@dataclass
+class Recording:
+    """What one run did."""
+
+    writes: list[Row] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    hooks: list[Row] = field(default_factory=list)
+
+
+class Run:
+    """One scenario, run."""
+
+    def __init__(self, scenario: Mapping[str, Any]) -> None:
+        self.given = scenario["given"]
+        self.lab = self._lab()
+        self.seen: dict[str, Row] = {}
+        self.writes: list[Row] = []
+        self._look()
+        self.lab.cluster.after = lambda verb, _path: self._look() if verb not in ("get", "list") else None
+
+    def _lab(self) -> Lab:
+        given = self.given
+        if given["objects"]:
+            raise ValueError(f"objects {given['objects']!r} are not part of this replay")
+        analysis = dict(given["analysis"])
+        analysis["webhooks"] = [
+            {**hook, "url": hook["url"].replace("@", HOST)} for hook in analysis.get("webhooks", [])
+        ]
+        canary = a_canary(**given["spec"])
+        canary["spec"]["analysis"] = analysis
+        canary["spec"]["service"] = given["service"]
+        lab = new_lab(canary, a_deployment(replicas=given["replicas"]), total=True)
+        if isinstance(given["metrics"], Mapping):
+            for part, values in (("requests_total", "success"), ("duration", "duration")):
+                if values in given["metrics"]:
+                    lab.prometheus.values[part] = [_answer(value) for value in given["metrics"][values]]
+        if isinstance(given["webhook answers"], Mapping):
+            lab.webhooks.answers = {HOST + name: list(codes) for name, codes in given["webhook answers"].items()}
+        return lab
+
+    def run(self) -> Recording:
+        """Tick and make the moves until nothing has changed for a while."""
+        moves, quiet = list(self.given["moves"]), 0
+        while quiet < QUIET:
+            before = len(self.writes)
+            if moves and self._arrived(moves[0]):
+                self._move(moves.pop(0))
+            self.lab.tick()
+            quiet = 0 if len(self.writes) > before or moves else quiet + 1
+            assert len(self.writes) < 200, self.writes[-5:]
+        return Recording(self.writes, self.lab.events, [_hook(request) for request in self.lab.webhooks.asked])
+
+    def _arrived(self, move: str) -> bool:
+        found = _MOVE.fullmatch(move)
+        if not found:
+            raise ValueError(f"{move!r} is not a move that this replay knows")
+        status = self.lab.canary.get("status") or {}
+        return status.get("phase") == found["phase"] and found["weight"] in (None, str(status["canaryWeight"]))
+
+    def _move(self, move: str) -> None:
+        found = _MOVE.fullmatch(move)
+        assert found
+        image = f"app:{found['version']}"
+        if found["never"]:
+            self.lab.kubelet.never.add(image)
+        self.lab.push(image)
+        self._look()
+
+    def _look(self) -> None:
+        """Write down what has changed since the last look."""
+        for name, row in self._rows():
+            if self.seen.get(name) != row:
+                self.seen[name] = row
+                self.writes.append(row)
+
+    def _rows(self) -> Sequence[tuple[str, Row]]:
+        apex = self.given["service"].get("name", "app")
+        rows: list[tuple[str, Row | None]] = [
+            ("target", _workload("target", self.lab.target)),
+            ("status", _status(self.lab.canary.get("status"))),
+            *((f"svc {name}", _service(name, self.lab.get(f"v1/services/{name}"))) for name in _names(apex)),
+            ("app-primary", _workload("app-primary", self.lab.primary)),
+            *((f"dr {name}", self._rule(name)) for name in _names(apex)),
+            ("vs", _route(self.lab.get(f"networking.istio.io/v1beta1/virtualservices/{apex}"))),
+        ]
+        return [(name, row) for name, row in rows if row is not None]
+
+    def _rule(self, name: str) -> Row | None:
+        rule = self.lab.get(f"networking.istio.io/v1beta1/destinationrules/{name}")
+        return [f"dr {name}", rule["spec"]] if rule else None
+
+
+def _names(apex: str) -> tuple[str, str, str]:
+    return f"{apex}-canary", f"{apex}-primary", apex
+
+
+def _answer(value: Any) -> Any:
+    if value == "500":
+        body = '{"status": "error", "errorType": "internal", "error": "boom"}'
+        return Unavailable(f"error response: Status 500 Internal Server Error: {body}")
+    return value
+
+
+def _workload(name: str, obj: Any) -> Row | None:
+    if obj is None:
+        return None
+    return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], obj["spec"]["replicas"]]
+
+
+def _status(status: Any) -> Row | None:
+    if not status:
+        return None
+    return ["status", status["phase"], status["canaryWeight"], status["failedChecks"], status["iterations"]]
+
+
+def _service(name: str, obj: Any) -> Row | None:
+    if obj is None:
+        return None
+    said = {key: obj["spec"][key] for key in _SERVED}
+    metadata = {key: obj["metadata"].get(key) or {} for key in ("labels", "annotations")}
+    return [f"svc {name}", said | metadata]
+
+
+def _route(obj: Any) -> Row | None:
+    if obj is None:
+        return None
+    rules = []
+    for rule in obj["spec"]["http"]:
+        to = {part["destination"]["host"]: part.get("weight", 0) for part in rule["route"]}
+        rules.append({"to": to} | {key: rule[key] for key in _ROUTE if key in rule})
+    said = {key: obj["spec"][key] for key in ("hosts", "gateways") if key in obj["spec"]}
+    return ["vs", said | {"http": rules}]
+
+
+def _hook(request: Any) -> Row:
+    body = json.loads(request.body)
+    metadata = dict(body["metadata"]) if "metadata" in body else None
+    if metadata:
+        metadata.pop("timestamp", None)
+    return [request.url.removeprefix(HOST), body["phase"], sorted(body), metadata]
