@@ -1,0 +1,46 @@
+# `make demo` and `make test` do all of their own set-up, on a Debian machine with Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PURE   := handlers/rollout/*,handlers/events/*,handlers/routers/*,handlers/providers/*,handlers/notifiers/*,handlers/errors.py
+DEBIAN := prometheus prometheus-alertmanager
+
+.PHONY: demo test lint unit clean tools
+.DEFAULT_GOAL := test
+
+demo: $(VENV)/.ready tools  ## one version promoted and two rolled back, on real traffic
+	$(BIN)/serinus demo $(DEMO)
+
+test: $(VENV)/.ready tools lint unit  ## everything that CI checks
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.ready
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report= $(TESTS)
+	$(BIN)/coverage report --include='$(PURE)' --skip-covered --show-missing --fail-under=100
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "serinus needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(call apt,python3-venv); $(PYTHON) -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# the sandbox's Prometheus and Alertmanager
+tools:
+	@command -v prometheus >/dev/null && command -v prometheus-alertmanager >/dev/null || $(call apt,$(DEBIAN))
+
+apt = { \
+  if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as=no; fi; \
+  if [ "$$as" = no ] || ! command -v apt-get >/dev/null; then \
+    echo "serinus needs these Debian packages, please install them: $(1)" >&2; exit 1; fi; \
+  echo "installing $(1)"; \
+  { $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $(1); } >/dev/null \
+    || { echo "apt-get could not install them, please install by hand: $(1)" >&2; exit 1; }; }
+
+clean:
+	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
