@@ -107,11 +107,19 @@ def _good(status: int, body: Any) -> Object:
     return body
 
 
+@dataclass(frozen=True)
+class HookPoint:
+    """An answer that lets something happen first."""
+
+    happens: Callable[[], None]
+    answer: Response
+
+
 @dataclass
 class Webhooks:
     """The Http port: answers by URL, in order, the last one for ever; an exception is raised."""
 
-    answers: dict[str, list[int | Response | Exception]] = field(default_factory=dict)
+    answers: dict[str, list[int | Response | Exception | HookPoint]] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
 
     def send(self, request: Request) -> Response:
@@ -120,6 +128,9 @@ class Webhooks:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, HookPoint):
+            answer.happens()
+            return answer.answer
         return answer if isinstance(answer, Response) else Response(status=answer)
 
 

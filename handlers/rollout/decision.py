@@ -16,7 +16,7 @@ class Decision:
     """Actions in order, the state after them, and the messages of this step.
 
     `meanwhile` is the state that stands together with the intent while the actions are made. `told` is the decision
-    in plain words, for history and log. `refused` is set when the step may not be made now and somebody should ask
+    in plain words, for history and log. `untouched`: nothing at all is written, whatever has been seen. `refused` is set when the step may not be made now and somebody should ask
     again: it becomes a 503.
     """
 
@@ -28,6 +28,7 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     meanwhile: State | None = None
     refused: str = ""
+    untouched: bool = False
 
 
 def settle(s: Snapshot, **changes: Any) -> State:

@@ -45,7 +45,7 @@ class Row:
 
 def _leave(told: str) -> Rule:
     """A rule that does nothing, a claim in place included."""
-    return lambda s, _: Decision(told=told, state=s.known)
+    return lambda s, _: Decision(told=told, state=s.known, untouched=True)
 
 
 def _wait(s: Snapshot, _: Sequence[Finding]) -> Decision:

@@ -157,6 +157,8 @@ class _Attempt:
             self.scene = replace(self.scene, raw=raw)
 
     def _commit(self, decision: Decision) -> None:
+        if decision.untouched:
+            return
         said = tell.with_ids(decision.state, decision.messages)
         left = (*self.known.outbox, *tell.to_webhooks(self.world, self.scene.canary, said))[-tell.OUTBOX_KEPT :]
         new = replace(decision.state, outbox=left, observed=observed(self.scene))
