@@ -40,6 +40,7 @@ class Prometheus:
                 "--storage.tsdb.retention.time=6h",
                 f"--web.listen-address={HOST}:{port}",
                 "--web.enable-lifecycle",
+                "--rules.alert.resend-delay=1s",  # for some seconds after a (re)load it knows no Alertmanager
                 "--log.level=warn",
             ]
 

@@ -13,19 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-import yaml
-
 from handlers.sandbox.agents import Agents
 from handlers.sandbox.alertmanager import Alertmanager, webhook_config
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.api.server import Server
+from handlers.sandbox.crds import install_crds
 from handlers.sandbox.kube import DEPLOYMENTS, ApiError, Kube, Object, resource_of
 from handlers.sandbox.node import DRAIN_SECONDS
 from handlers.sandbox.process import SandboxError, wait_for
 from handlers.sandbox.prometheus import Prometheus, configuration
-
-CRDS = Path(__file__).with_name("crds")
-CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +119,7 @@ class Sandbox:
         wait_for(done, f"Deployment {namespace}/{name} is rolled out", seconds)
 
     def _start_api(self, starting: ExitStack, directory: Path) -> None:
-        for path in sorted(CRDS.glob("*.yaml")):
-            for crd in yaml.safe_load_all(path.read_text()):
-                self.cluster.call("POST", CRD_PATH, crd)
+        install_crds(self.cluster)
         server = Server(self.cluster)
         starting.callback(server.stop)
         server.start()
