@@ -1,0 +1,163 @@
+"""What README.md and docs/ show of the code, made from the code.
+
+`python -m tests.readme` writes it between the markers; a test fails when it is not what the code says.
+"""
+
+import itertools
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
+from handlers.rollout.analysis import Analysis, Hook, Webhook
+from handlers.rollout.canary import Canary, CanaryService
+from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
+from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
+from handlers.rollout.stages import stage_of
+from handlers.rollout.state import Phase, State
+from handlers.rollout.table import TABLE, Ask, checks, decide
+from handlers.rollout.weights import Weights
+from handlers.settings import SETTINGS
+from tests.conformance.deviations import DEVIATIONS
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def settings() -> str:
+    """The table of environment variables."""
+    rows = [f"| `{item.name}` | {f'`{item.default}`' if item.default else '-'} | {item.meaning} |" for item in SETTINGS]
+    return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows])
+
+
+def events() -> str:
+    """The table of events."""
+    heard = {
+        f"`{PING}`, `{TICK}`": "step every canary that is due; `data.namespace` and `data.name` narrow it",
+        f"`{SYNCED}`": "look at the canaries whose target or own manifest Argo CD has synced",
+        f"`{CANARY_DUE}`": "step this one canary",
+        f"`{ALERT}`": "Alertmanager's webhook body, wrapped: as below",
+    }
+    rows = [f"| `POST /` | {name} | {does} |" for name, does in heard.items()]
+    native = "Alertmanager's own JSON (version 4)"
+    does = "each firing alert with the labels `namespace` and `canary` rolls that canary back, now"
+    return "\n".join(["| At | What | Does |", "|---|---|---|", *rows, f"| `POST /alertmanager` | {native} | {does} |"])
+
+
+def table() -> str:
+    """The table of situations."""
+    rows = [
+        f"| {stage.value} | {', '.join(_ask(ask) for ask in row.asks) or '-'} | {row.then} |"
+        for stage, row in TABLE.items()
+    ]
+    return "\n".join(["| Situation | Asks, in order | Then |", "|---|---|---|", *rows])
+
+
+def _ask(ask: Ask) -> str:
+    return ask.value.value if isinstance(ask.value, Hook) else str(ask.value)
+
+
+def diagram() -> str:
+    """The phases, and which situation leads from one to another, found by deciding over all kinds of snapshots."""
+    edges: dict[tuple[str, str], list[str]] = {}
+    for before, stage, after in sorted(set(_transitions())):
+        edges.setdefault((before, after), []).append(stage)
+    lines = [f"    {before} --> {after}: {', '.join(stages)}" for (before, after), stages in edges.items()]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> Initializing: bootstrap", *lines, "```"])
+
+
+def _transitions() -> Iterator[tuple[str, str, str]]:
+    for snapshot in _snapshots():
+        stage = stage_of(snapshot)
+        for found in _findings(checks(snapshot, stage)):
+            decision = decide(snapshot, stage, found)
+            after = decision.state.phase
+            if after is not snapshot.known.phase and not decision.refused:
+                yield snapshot.known.phase.value, stage.value, after.value
+
+
+def _findings(asked: Sequence[Check]) -> Iterator[list[Finding]]:
+    """All go on; and each in turn is the one that does not."""
+    goes_on = [Finding(check=check, outcome=_answer(check, going_on=True)) for check in asked]
+    yield goes_on
+    for index, check in enumerate(asked):
+        yield [*goes_on[:index], Finding(check=check, outcome=_answer(check, going_on=False))]
+
+
+def _answer(check: Check, *, going_on: bool) -> Outcome:
+    back = isinstance(check, HookCheck) and check.hook.type is Hook.ROLLBACK
+    return Outcome.REFUSED if back is going_on else Outcome.PASSED
+
+
+def _snapshots() -> Iterator[Snapshot]:
+    spec = {"uid": "u", "generation": 1, "target_name": "app", "service": CanaryService(apex="app", port=80)}
+    hooks = tuple(Webhook(type=kind, name=kind.value, url="http://hook") for kind in Hook)
+    analysis = Analysis(step_weight=50, webhooks=hooks)
+    canary = Canary(namespace="shop", name="app", analysis=analysis, **spec)  # type: ignore[arg-type]  # all of it is right
+    revisions, phases = ("old", "new", "newer"), list(Phase)
+    readiness = itertools.product((True, False), (True, False), (True, False))
+    kinds = (CauseKind.TICK, CauseKind.ALERT)
+    for phase, shows, weight, promoted, (ready, primary_ready, late), kind in itertools.product(
+        phases, revisions, (0, 50, 100), ("old", "new"), list(readiness), kinds
+    ):
+        rest = phase in (Phase.INITIALIZING, Phase.INITIALIZED, Phase.SUCCEEDED, Phase.WAITING)
+        copied = phase in (Phase.PROMOTING, Phase.FINALISING) or (phase is Phase.FAILED and weight > 0)
+        if (rest and weight) or copied != (promoted == "new"):
+            continue
+        state = State(
+            phase=phase,
+            weight=weight,
+            revision="old" if rest else "new",
+            promoted=promoted,
+            started=NOW - timedelta(hours=1),
+            deadline=NOW - timedelta(seconds=1) if late else None,
+        )
+        yield Snapshot(
+            now=NOW,
+            cause=Cause(kind=kind, alert="a", alert_started=NOW, text="an alert is firing"),
+            canary=canary,
+            state=state,
+            target=Target(revision=shows, replicas=1, ready=ready, pods=int(ready), ours=True),
+            primary=Primary(promoted=promoted, ready=primary_ready, pods=1),
+            routes=Weights(100 - weight, weight),
+        )
+
+
+def deviations() -> str:
+    """The table of differences to Flagger that the replay of its recordings applies."""
+    rows = [f"| {item.name} | {item.does} | {item.because} |" for item in DEVIATIONS]
+    return "\n".join(["| Name | Serinus | Why |", "|---|---|---|", *rows])
+
+
+BLOCKS = {
+    "README.md": {"settings": settings, "events": events, "table": table, "diagram": diagram},
+    "docs/flagger-differences.md": {"deviations": deviations},
+}
+
+
+def filled(text: str, file: str) -> str:
+    """The file with each block between its markers as the code says."""
+    for name, make in BLOCKS[file].items():
+        text = _with_block(text, name, make)
+    return text
+
+
+def _with_block(text: str, name: str, make: Callable[[], str]) -> str:
+    pattern = re.compile(rf"(<!-- {name}: made by tests/readme.py -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"there is no block {name}")
+    return pattern.sub(lambda found: f"{found[1]}{make()}\n{found[2]}", text)
+
+
+def main() -> int:
+    """Write all blocks."""
+    for file in BLOCKS:
+        path = ROOT / file
+        path.write_text(filled(path.read_text(encoding="utf-8"), file), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
