@@ -42,9 +42,10 @@ class _Reviewer:
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The WSGI app, from environment variables. Raises BadSetting, so that a mistake stops the start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings.from_env(os.environ if environ is None else environ)
+    environ = os.environ if environ is None else environ
+    settings = Settings.from_env(environ)
     config = config_of(settings)
-    wiring = Wiring(lambda: build(config))
+    wiring = Wiring(lambda: build(config, environ))
     authenticator = Authenticator(settings, _Reviewer(wiring, settings.oidc_audience), time.monotonic)
     return routed(settings, wiring, authenticator)
 

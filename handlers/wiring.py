@@ -8,7 +8,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,15 +70,15 @@ class Pool:
         return [future.result() for future in futures]
 
 
-def build(config: Config) -> World:
-    """Connect everything. Raises BadSetting."""
+def build(config: Config, environ: Mapping[str, str]) -> World:
+    """Connect everything; the client finds its cluster by the environment. Raises BadSetting."""
     from handlers.adapters.http import HttpClient  # noqa: PLC0415  half a second: see above
     from handlers.adapters.kubernetes import connect  # noqa: PLC0415  same
     from handlers.adapters.prometheus import PrometheusMetrics  # noqa: PLC0415  same
 
     # two pools, for a step waits for its reads: in one pool steps could fill all threads and wait for ever
     return World(
-        cluster=connect(),
+        cluster=connect(environ),
         http=HttpClient(),
         metrics=PrometheusMetrics(),
         config=config,
