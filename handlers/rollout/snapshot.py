@@ -66,7 +66,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that `decide` knows. `mine`: the nonce of a claim of this very process, left by a conflict.
+    """All that `decide` knows. `mine`: what the nonces of this very event begin with, once it has left a claim behind.
 
     `drift`: generated objects differ from what the spec says; known only when all of them were read.
     """

@@ -3,7 +3,7 @@
 from enum import Enum
 
 from handlers.rollout.snapshot import CauseKind, Snapshot
-from handlers.rollout.state import Intent, Phase, State
+from handlers.rollout.state import Claim, Intent, Phase, State
 from handlers.rollout.timing import due
 from handlers.rollout.weights import highest
 
@@ -75,7 +75,12 @@ def stage_of(s: Snapshot) -> Stage:
 def live(s: Snapshot) -> bool:
     """Whether somebody else's step is under way and has not run out of time."""
     claim = s.known.claim
-    return claim is not None and claim.nonce != s.mine and s.now < claim.until
+    return claim is not None and not mine(s, claim) and s.now < claim.until
+
+
+def mine(s: Snapshot, claim: Claim) -> bool:
+    """Whether a claim was left by an earlier try of this very event, after a conflict."""
+    return bool(s.mine) and claim.nonce.startswith(f"{s.mine}.")
 
 
 def _alert(s: Snapshot) -> Stage:

@@ -15,7 +15,7 @@ from handlers.rollout.decision import Decision, settle
 from handlers.rollout.objects import Object, Ref, annotations, resource_version
 from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
-from handlers.rollout.stages import Stage, live, stage_of
+from handlers.rollout.stages import Stage, live, mine, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell
@@ -49,18 +49,17 @@ def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> 
     Raises Conflict after three tries, Unavailable when the API server is out of reach,
     BadCanary when the Canary, or what it names, is not valid, Held when a rollback has to wait.
     """
-    mine = ""
-    for _ in range(TRIES):
-        scene = gather(world, ref, cause, listed=listed, mine=mine)
+    nonce = world.nonce()
+    for attempt in range(TRIES):
+        scene = gather(world, ref, cause, listed=listed, mine=nonce if attempt else "")
         if scene is None:
             return Report("gone", "there is no such Canary")
-        attempt = _Attempt(world, with_drift(scene), world.nonce())
         try:
-            return attempt.make()
+            return _Attempt(world, with_drift(scene), f"{nonce}.{attempt}").make()
         except Conflict as conflict:
             # read everything again: a guard is never refreshed under an old claim (protocol rule 3)
             log.info("%s: %s", ref, conflict)
-            listed, mine = None, attempt.nonce
+            listed = None
     raise Conflict(f"{ref}: somebody else wrote first, {TRIES} times")
 
 
@@ -120,7 +119,7 @@ class _Attempt:
     def _fence(self) -> None:
         """Make every older guard stale on what a claim may write that is not ours, before it is replaced (rule 4)."""
         claim = self.known.claim
-        if claim is None or claim.nonce == self.scene.snapshot.mine:
+        if claim is None or mine(self.scene.snapshot, claim):
             return
         canary = self.scene.canary
         refs = [canary.route_ref]
@@ -152,7 +151,12 @@ class _Attempt:
         patch = {"metadata": {"annotations": written}}
         raw = self.world.cluster.patch(ref, patch, resource_version(raw))
         self.scene = replace(self.scene, raw=raw)
-        if status := project(new, raw, self.scene.snapshot.now):
+        self._show(new)
+
+    def _show(self, standing: State) -> None:
+        """Bring `.status` up to a state that stands."""
+        ref, raw = self.scene.canary.ref, self.scene.raw
+        if status := project(standing, raw, self.scene.snapshot.now):
             raw = self.world.cluster.patch_status(ref, {"status": status}, resource_version(raw))
             self.scene = replace(self.scene, raw=raw)
 
@@ -163,6 +167,7 @@ class _Attempt:
         left = (*self.known.outbox, *tell.to_webhooks(self.world, self.scene.canary, said))[-tell.OUTBOX_KEPT :]
         new = replace(decision.state, outbox=left, observed=observed(self.scene))
         if new == self.known and not self._claimed():
+            self._show(self.known)  # a process may have died before it did
             self._tell_late()
             return
         if self._worth_history(decision):
