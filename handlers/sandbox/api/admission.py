@@ -10,7 +10,17 @@ from handlers.sandbox.api.reads import presenter
 from handlers.sandbox.api.request import Reply, Request
 from handlers.sandbox.api.resources import NAMESPACES
 from handlers.sandbox.api.routing import Target
-from handlers.sandbox.api.status import ApiError, Cause, Json, bad_request, conflict, forbidden, invalid, missing
+from handlers.sandbox.api.status import (
+    ApiError,
+    Cause,
+    Json,
+    Undecodable,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    missing,
+)
 from handlers.sandbox.api.store import Store
 from handlers.sandbox.api.validation import Rules
 
@@ -67,7 +77,7 @@ def cleaned(call: Call, new: Json, live: Json | None) -> tuple[Json, tuple[str, 
     texts = tuple(f'unknown field "{path}"' for path in sorted(unknown))
     if how == "Warn":
         return new, texts
-    raise bad_request(f"strict decoding error: {', '.join(texts)}")
+    raise Undecodable(f"strict decoding error: {', '.join(texts)}")
 
 
 def problems(call: Call, new: Json, live: Json | None) -> list[Cause]:
@@ -78,7 +88,7 @@ def problems(call: Call, new: Json, live: Json | None) -> list[Cause]:
         return found + defaults.problems(target.resource, new, live) + schema_of(target.resource, new)
     rules: Rules.Found = []
     target.version.schema.validate(new, live, rules)
-    return found + rules
+    return found + sorted(rules, key=lambda cause: cause.field)  # the server goes through maps in order of their keys
 
 
 def isolated(target: Target, live: Json, new: Json) -> Json:
@@ -97,14 +107,18 @@ def isolated(target: Target, live: Json, new: Json) -> Json:
     return new
 
 
+def check_name(call: Call, name: str) -> None:
+    """ApiError 400 if an object has another name than its path."""
+    if name and name != call.target.name:
+        where = f"the name on the URL ({call.target.name})"
+        raise bad_request(f"the name of the object ({name}) does not match {where}")
+
+
 def check_preconditions(call: Call, sent: Json, before: Json) -> None:
-    """ApiError 409 if the write was meant for another revision, or another object of the same name."""
+    """ApiError 409 if the write was meant for another revision."""
     resource = call.target.resource
     if sent.get("resourceVersion") not in (None, "", "0", before["resourceVersion"]):
         raise conflict(resource.group, resource.plural, before["name"], STALE)
-    if sent.get("uid") not in (None, "", before["uid"]):
-        text = f"Precondition failed: UID in precondition: {sent['uid']}, UID in object meta: {before['uid']}"
-        raise conflict(resource.group, resource.plural, before["name"], text)
 
 
 def count(call: Call, live: Json, new: Json) -> None:

@@ -14,7 +14,7 @@ from handlers.sandbox.api.admission import Call
 from handlers.sandbox.api.request import MERGE_PATCH, Reply, Request
 from handlers.sandbox.api.reviews import Identity
 from handlers.sandbox.api.routing import Target, route
-from handlers.sandbox.api.status import ApiError
+from handlers.sandbox.api.status import ApiError, Undecodable, bad_request
 from handlers.sandbox.api.store import Store
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -89,6 +89,14 @@ class Cluster:
         return reads.get(self.store, target, request)
 
     def _write(self, call: Call) -> Reply:
+        try:
+            return self._written(call)
+        except Undecodable as error:
+            kind = call.target.resource.kind
+            what = f'{kind} in version "{call.target.version.name}" cannot be handled as a {kind}'
+            raise bad_request(f"{what}: {error}") from None
+
+    def _written(self, call: Call) -> Reply:
         target = call.target
         match call.request.method, bool(target.name):
             case "POST", False:

@@ -4,14 +4,13 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from handlers.sandbox.api import custom, pods
+from handlers.sandbox.api import allocation, custom, pods
 from handlers.sandbox.api.resources import CRDS, Resource
-from handlers.sandbox.api.status import Cause, Json, bad_request
+from handlers.sandbox.api.status import Cause, Json, Undecodable
 from handlers.sandbox.api.store import Store
 from handlers.sandbox.api.validation import quoted
 
 Filler = Callable[[Json, Json | None, Store], None]
-CLUSTER_IPS = 10 << 24 | 96 << 16  # 10.96.0.0/16
 TEMPLATED = {"deployments", "replicasets", "daemonsets", "statefulsets", "jobs"}
 SELECTING = TEMPLATED - {"jobs"}
 
@@ -61,14 +60,11 @@ def _fill(target: Json, **values: Any) -> None:
 def _namespace(body: Json, _live: Json | None, _store: Store) -> None:
     meta = body["metadata"]
     meta["labels"] = (meta.get("labels") or {}) | {"kubernetes.io/metadata.name": meta["name"]}
-    body["spec"] = body.get("spec") or {"finalizers": ["kubernetes"]}
-    body.setdefault("status", {"phase": "Active"})
 
 
 def _pod(body: Json, live: Json | None, _store: Store) -> None:
     if live is None or body.get("spec") is not live.get("spec"):
-        body["spec"] = pods.filled(body.get("spec") or {})
-    body.setdefault("status", {"phase": "Pending", "qosClass": "BestEffort"})
+        body["spec"] = pods.filled(body.get("spec") or {}) | {"enableServiceLinks": True}
 
 
 def _secret(body: Json, _live: Json | None, _store: Store) -> None:
@@ -77,21 +73,38 @@ def _secret(body: Json, _live: Json | None, _store: Store) -> None:
     if plain:
         coded = {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
         body["data"] = (body.get("data") or {}) | coded
+    _config(body, _live, _store)
 
 
-def _service(body: Json, live: Json | None, store: Store) -> None:
+def _config(body: Json, _live: Json | None, _store: Store) -> None:
+    for name in ("data", "binaryData"):
+        if not body.get(name):
+            body.pop(name, None)  # left out by Go when empty
+
+
+def _endpoints(body: Json, _live: Json | None, _store: Store) -> None:
+    for subset in body.get("subsets") or ():
+        if "ports" in subset:
+            subset["ports"] = [{"protocol": "TCP"} | port for port in subset["ports"]]
+
+
+def _endpoint_slice(body: Json, _live: Json | None, _store: Store) -> None:
+    if body.get("ports"):
+        body["ports"] = [{"name": "", "protocol": "TCP"} | port for port in body["ports"]]
+
+
+def _service(body: Json, live: Json | None, _store: Store) -> None:
     spec = body.setdefault("spec", {})
     before = (live or {}).get("spec") or {}
     _fill(spec, type="ClusterIP", sessionAffinity="None")
-    body.setdefault("status", {"loadBalancer": {}})
     if spec.get("ports"):
         spec["ports"] = [_port(port) for port in spec["ports"]]
     if spec["type"] == "ExternalName":
         return
-    if not spec.get("clusterIP"):
-        spec["clusterIP"] = before.get("clusterIP") or _address(store)
-    _fill(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
-    spec["clusterIPs"] = [spec["clusterIP"]]
+    if before and not spec.get("clusterIP"):
+        spec.pop("clusterIPs", None)
+        _fill(spec, **{name: before[name] for name in allocation.SERVICE if name in before})
+    _fill(spec, internalTrafficPolicy="Cluster")
     if spec["type"] != "ClusterIP":
         _fill(spec, externalTrafficPolicy="Cluster")
 
@@ -102,14 +115,7 @@ def _port(port: Json) -> Json:
     return found
 
 
-def _address(store: Store) -> str:
-    store.addresses += 1
-    number = CLUSTER_IPS + 10 + store.addresses
-    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
-
-
 def _deployment(body: Json, live: Json | None, _store: Store) -> None:
-    body.setdefault("status", {})
     if live is not None and body.get("spec") == live.get("spec"):
         return
     spec = body["spec"] = dict(body.get("spec") or {})
@@ -125,11 +131,13 @@ def _deployment(body: Json, live: Json | None, _store: Store) -> None:
 def _replica_set(body: Json, _live: Json | None, _store: Store) -> None:
     _fill(body.setdefault("spec", {}), replicas=1)
     _template(body["spec"])
-    body.setdefault("status", {"replicas": 0})
 
 
-def _daemon_set(body: Json, _live: Json | None, _store: Store) -> None:
+def _daemon_set(body: Json, live: Json | None, _store: Store) -> None:
     spec = body.setdefault("spec", {})
+    if live is None:
+        meta = body["metadata"]
+        meta["annotations"] = {"deprecated.daemonset.template.generation": "1"} | (meta.get("annotations") or {})
     _fill(spec, revisionHistoryLimit=10)
     strategy = spec["updateStrategy"] = dict(spec.get("updateStrategy") or {})
     _fill(strategy, type="RollingUpdate")
@@ -137,8 +145,6 @@ def _daemon_set(body: Json, _live: Json | None, _store: Store) -> None:
         rolling = strategy["rollingUpdate"] = dict(strategy.get("rollingUpdate") or {})
         _fill(rolling, maxUnavailable=1, maxSurge=0)
     _template(spec)
-    counters = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
-    body.setdefault("status", dict.fromkeys(counters, 0))
 
 
 def _stateful_set(body: Json, _live: Json | None, _store: Store) -> None:
@@ -146,36 +152,28 @@ def _stateful_set(body: Json, _live: Json | None, _store: Store) -> None:
     _fill(spec, replicas=1, revisionHistoryLimit=10, podManagementPolicy="OrderedReady")
     _fill(spec, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})
     _template(spec)
-    body.setdefault("status", {"replicas": 0})
 
 
-def _job(body: Json, live: Json | None, _store: Store) -> None:
+def _job(body: Json, _live: Json | None, _store: Store) -> None:
     spec = body.setdefault("spec", {})
     _fill(spec, backoffLimit=6, completionMode="NonIndexed", suspend=False, podReplacementPolicy="TerminatingOrFailed")
     if "completions" not in spec and "parallelism" not in spec:
         _fill(spec, completions=1)
     _fill(spec, parallelism=1, manualSelector=False)
-    if not spec["manualSelector"] and live is None:
-        uid, name = body["metadata"]["uid"], body["metadata"]["name"]
-        spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
-        labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name}
-        labels |= {"controller-uid": uid, "job-name": name}
-        template = spec["template"] = dict(spec.get("template") or {})
-        meta = template["metadata"] = dict(template.get("metadata") or {})
-        meta["labels"] = (meta.get("labels") or {}) | labels
     _template(spec)
-    body.setdefault("status", {})
 
 
 def _cron_job(body: Json, _live: Json | None, _store: Store) -> None:
     spec = body.setdefault("spec", {})
     _fill(spec, concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
-    body.setdefault("status", {})
+    job = spec["jobTemplate"] = dict(spec.get("jobTemplate") or {})
+    _fill(job, metadata={})
+    job["spec"] = dict(job.get("spec") or {})
+    _template(job["spec"])
 
 
 def _autoscaler(body: Json, _live: Json | None, _store: Store) -> None:
     _fill(body.setdefault("spec", {}), minReplicas=1)
-    body.setdefault("status", {"desiredReplicas": 0, "currentMetrics": None})
 
 
 def _template(spec: Json) -> None:
@@ -187,6 +185,9 @@ def _template(spec: Json) -> None:
 _FILLERS: dict[tuple[str, str], Filler] = {
     ("", "namespaces"): _namespace,
     ("", "pods"): _pod,
+    ("", "configmaps"): _config,
+    ("", "endpoints"): _endpoints,
+    ("discovery.k8s.io", "endpointslices"): _endpoint_slice,
     ("", "secrets"): _secret,
     ("", "services"): _service,
     ("apps", "deployments"): _deployment,
@@ -204,12 +205,15 @@ def _workload(resource: Resource, spec: Json, before: Json) -> list[Cause]:
     replicas = spec.get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         text = f"json: cannot unmarshal {type(replicas).__name__} into Go struct field"
-        raise bad_request(f"{text} {resource.kind}Spec.spec.replicas of type int32")
+        raise Undecodable(f"{text} {resource.kind}Spec.spec.replicas of type int32")
     if replicas < 0:
         text = f"Invalid value: {replicas}: must be greater than or equal to 0"
         found.append(Cause("FieldValueInvalid", "spec.replicas", text))
     if resource.plural in SELECTING:
         found += _selector(spec, before)
+    if resource.plural == "jobs" and spec["template"]["spec"].get("restartPolicy") not in ("OnFailure", "Never"):
+        text = 'Required value: valid values: "OnFailure", "Never"'
+        found.append(Cause("FieldValueRequired", "spec.template.spec.restartPolicy", text))
     return found + pods.problems(spec["template"]["spec"], "spec.template.spec")
 
 

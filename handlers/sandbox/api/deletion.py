@@ -4,7 +4,7 @@ The real server leaves the latter to controllers, which come a moment later; her
 """
 
 from handlers.sandbox.api import custom
-from handlers.sandbox.api.reads import presenter, selected, stored
+from handlers.sandbox.api.reads import listed, presenter, selected, stored
 from handlers.sandbox.api.request import Reply, Request
 from handlers.sandbox.api.resources import CRDS, NAMESPACES, Key, Resource
 from handlers.sandbox.api.routing import Target
@@ -38,14 +38,11 @@ def delete_collection(store: Store, target: Target, request: Request) -> Reply:
     """Delete all objects that the selectors let through; answers with them."""
     options = _options(request)
     found = selected(store, target, request)
-    shown = presenter(target, request)
     for live in found if not options.get("dryRun") else ():
         meta = live["metadata"]
         if meta["uid"] in store.where:
             _delete(store, target.resource.key, (meta.get("namespace", ""), meta["name"]), options)
-    head = {"kind": target.resource.list_kind, "apiVersion": target.api_version}
-    body = head | {"metadata": {"resourceVersion": str(store.revision)}, "items": [shown(item) for item in found]}
-    return Reply(status=200, body=body)
+    return listed(target, request, found, {"resourceVersion": str(store.revision)})
 
 
 def settle(store: Store, resource: Resource, live: Json | None, new: Json) -> None:
@@ -79,8 +76,11 @@ def _check(target: Target, live: Json, options: Json) -> None:
     wanted = options.get("preconditions") or {}
     for field, text in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(field) not in (None, meta[field]):
-            why = f"{text} in precondition: {wanted[field]}, {text} in object meta: {meta[field]}"
-            raise conflict(resource.group, resource.plural, meta["name"], f"Precondition failed: {why}")
+            why = (
+                f"the {text} in the precondition ({wanted[field]}) does not match the {text} in record ({meta[field]})"
+            )
+            fate = "deleted and then recreated" if field == "uid" else "modified"
+            raise conflict("", resource.kind, meta["name"], f"{why}. The object might have been {fate}")
 
 
 def _delete(store: Store, key: Key, name: Name, options: Json) -> Json | None:
@@ -100,7 +100,8 @@ def _delete(store: Store, key: Key, name: Name, options: Json) -> Json | None:
         _release(store, {uid})
         return store.get(key, name)
     grace = _grace(key, live, options)
-    if live["metadata"].get("finalizers") or key in (NAMESPACES, CRDS) or grace:
+    meta = live["metadata"]
+    if meta.get("finalizers") or "deletionTimestamp" in meta or key in (NAMESPACES, CRDS) or grace:
         _mark(store, (key, name), live, grace=grace)
         _empty(store, key, live)
     if _unheld(store, key, name):
@@ -139,7 +140,7 @@ def _held(key: Key, live: Json) -> bool:
 def _mark(store: Store, place: tuple[Key, Name], live: Json, *, grace: int, finalizer: str = "") -> Json:
     meta = dict(live["metadata"])
     if "deletionTimestamp" not in meta or grace < meta.get("deletionGracePeriodSeconds", 0):
-        meta["deletionTimestamp"] = meta.get("deletionTimestamp", store.timestamp())
+        meta["deletionTimestamp"] = meta.get("deletionTimestamp", store.timestamp(grace))
         meta["deletionGracePeriodSeconds"] = grace
         if "generation" in meta:
             meta["generation"] += 1

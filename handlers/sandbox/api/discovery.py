@@ -9,7 +9,7 @@ from handlers.sandbox.api.reviews import REVIEWS
 from handlers.sandbox.api.status import Json, no_such_path
 
 GIT_VERSION = "v1.36.0"
-VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
 
 
 def answer(resources: Mapping[Key, Resource], path: str) -> Reply | None:

@@ -54,6 +54,11 @@ def owned(config: Json, shape: Shape) -> Json:
     return found
 
 
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same JSON; to Python alone, true is 1."""
+    return left is right or (left == right and _same_types(left, right))
+
+
 def union(left: Json, right: Json) -> Json:
     """The paths in either set."""
     if not left or not right:
@@ -125,6 +130,14 @@ def _text(key: str) -> str:
     return f"[{pairs[1:]}]"
 
 
+def _same_types(left: Any, right: Any) -> bool:
+    if isinstance(left, dict):
+        return all(below is right[name] or _same_types(below, right[name]) for name, below in left.items())
+    if isinstance(left, list):
+        return all(map(_same_types, left, right))
+    return isinstance(left, bool) is isinstance(right, bool)
+
+
 def _union_nodes(left: Json, right: Json) -> Json:
     both = union(_below(left), _below(right))
     return {".": ITSELF, **both} if both and (is_member(left) or is_member(right)) else both
@@ -158,7 +171,7 @@ def _maps(old: Json, new: Json, shape: Shape, found: Difference) -> None:
 
 
 def _values(before: Any, after: Any, shape: Shape, key: str, found: Difference) -> None:
-    if before == after and type(before) is type(after):
+    if same(before, after):
         return
     below = Difference({}, {}, {})
     if isinstance(before, dict) and isinstance(after, dict) and not shape.atomic:
@@ -166,8 +179,7 @@ def _values(before: Any, after: Any, shape: Shape, key: str, found: Difference) 
     elif isinstance(before, list) and isinstance(after, list) and shape.merges():
         _lists(before, after, shape, below)
         if not any(below):
-            found.modified[key] = {}
-            return
+            return  # the order alone
     else:
         found.modified[key] = {}
         return
@@ -192,7 +204,7 @@ def _lists(before: list[Any], after: list[Any], shape: Shape, found: Difference)
 def whole(value: Any, shape: Shape) -> Json:
     """The node of a value that is new or gone as a whole: everything in it, and the containers themselves."""
     below = _children(value, shape, whole)
-    return {".": ITSELF, **below} if below else {}
+    return {".": ITSELF, **below} if below and not shape.solid else below
 
 
 def _leaves(value: Any, shape: Shape) -> Json:
@@ -204,7 +216,12 @@ def _leaves(value: Any, shape: Shape) -> Json:
 
 def _children(value: Any, shape: Shape, descend: Any) -> Json:
     if isinstance(value, dict) and not shape.atomic:
-        return {"f:" + name: descend(below, shape.child(name)) for name, below in value.items()}
+        found = {}
+        for name, below in value.items():
+            child = shape.child(name)
+            if below or not child.solid:
+                found["f:" + name] = descend(below, child)
+        return found
     if isinstance(value, list) and shape.merges():
         return {shape.element(item): descend(item, shape.items) for item in value}
     return {}

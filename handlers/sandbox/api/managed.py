@@ -49,7 +49,7 @@ def after_update(live: Json | None, new: Json, shape: Shape, manager: Manager) -
     """ManagedFields after an update: the writer owns what it changed, and everybody else loses it."""
     entries = entries_of(live, new)
     change = fields.difference(live or {}, new, shape)
-    if not any(change):
+    if not any(change) or (live and not entries):  # once reset, they come back with the next apply
         return entries
     touched = fields.union(change.added, change.modified)
     mine: Json = {}
@@ -116,15 +116,15 @@ def _ordered(entries: list[Json]) -> list[Json]:
     return sorted(entries, key=key)
 
 
-def _conflicts(found: list[tuple[Json, Json]]) -> ApiError:
+def _conflicts(conflicts: list[tuple[Json, Json]]) -> ApiError:
     causes = []
     lines: list[str] = []
-    for entry, shared in found:
+    for entry, shared in conflicts:
         who = _who(entry)
         where = fields.paths(shared)
         reason = {"reason": "FieldManagerConflict", "message": f"conflict with {who}"}
         causes += [reason | {"field": path} for path in where]
-        if len(where) == 1:
+        if len(where) == len(conflicts) == 1:
             lines.append(f"conflict with {who}: {where[0]}")
         else:
             lines.append(f"conflicts with {who}:")

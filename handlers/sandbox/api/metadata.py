@@ -1,10 +1,10 @@
-"""The rules of metadata: what a client may set, what only the server writes (apimachinery's validation/objectmeta.go)."""
+"""The rules of metadata: what a client may set, what only the server writes (apimachinery's objectmeta.go)."""
 
 import re
 from typing import Any
 
 from handlers.sandbox.api.resources import Resource
-from handlers.sandbox.api.status import Cause, Json, bad_request
+from handlers.sandbox.api.status import Cause, Json, Undecodable, bad_request, invalid
 from handlers.sandbox.api.validation import quoted
 
 ANNOTATIONS_LIMIT = 256 * 1024  # bytes
@@ -18,7 +18,7 @@ FIXED = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
-IMMUTABLE = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+IMMUTABLE = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 _DROPPED_IF_EMPTY = ("labels", "annotations", "finalizers", "ownerReferences", "managedFields", "generateName")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SUBDOMAIN_RULE = (
@@ -27,6 +27,12 @@ _SUBDOMAIN_RULE = (
     f" '{_SUBDOMAIN.pattern}')"
 )
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")
+_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]")
+_KEY_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric"
+    " character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is"
+    " '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 _LABEL_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start"
     " and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is"
@@ -35,7 +41,7 @@ _LABEL_RULE = (
 
 
 def tidy(metadata: Json) -> Json:
-    """The metadata as the typed ObjectMeta would keep it, without nulls and empty maps; ApiError 400 for a label 1."""
+    """The metadata as the typed ObjectMeta would keep it, without nulls and empty maps; Undecodable for a label 1."""
     found = {
         name: value
         for name, value in metadata.items()
@@ -46,7 +52,7 @@ def tidy(metadata: Json) -> Json:
             if not isinstance(value, str):
                 kind = {bool: "bool", dict: "object", list: "array"}.get(type(value), "number")
                 place = f"Go struct field ObjectMeta.metadata.{name} of type string"
-                raise bad_request(f"json: cannot unmarshal {kind} into {place}")
+                raise Undecodable(f"json: cannot unmarshal {kind} into {place}")
     return found
 
 
@@ -59,6 +65,7 @@ def problems(resource: Resource, metadata: Json, live: Json | None) -> list[Caus
             found.append(_wrong("metadata.name", name, _SUBDOMAIN_RULE))
     labels = metadata.get("labels")
     if labels and (live is None or labels != live.get("labels")):
+        found += [_wrong("metadata.labels", name, _KEY_RULE) for name in labels if not _KEY.fullmatch(name)]
         bad = [value for value in labels.values() if not _LABEL.fullmatch(value)]
         found += [_wrong("metadata.labels", value, _LABEL_RULE) for value in bad]
     annotations = metadata.get("annotations")
@@ -88,14 +95,18 @@ def changed_fixed(sent: Json, live: Json) -> list[Cause]:
 
 
 def named(resource: Resource, body: Any, version: str) -> Json:
-    """The body as an object of the resource; ApiError 400 if it is something else."""
+    """The body as an object of the resource; ApiError 400 or 422 if it is something else."""
     if not isinstance(body, dict):
         raise bad_request("the body is not a JSON object")
-    for field, expected in (("apiVersion", version), ("kind", resource.kind)):
-        found = body.get(field, expected if not resource.custom else None)
-        if found != expected:
-            name = {"apiVersion": "API version", "kind": "kind"}[field]
-            raise bad_request(f"the {name} in the data ({found or ''}) does not match the expected {name} ({expected})")
+    if (found := body.get("apiVersion", "" if resource.custom else version)) != version:
+        what = f"the API version in the data ({found})"
+        raise bad_request(f"{what} does not match the expected API version ({version})")
+    if (kind := body.get("kind", "" if resource.custom else resource.kind)) != resource.kind and resource.custom:
+        name = (body.get("metadata") or {}).get("name", "")
+        cause = Cause("FieldValueInvalid", "kind", f"Invalid value: {quoted(kind)}: must be {resource.kind}")
+        raise invalid(resource.group, kind, name, [cause])
+    if kind != resource.kind:
+        raise bad_request(f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})")
     if not isinstance(body.get("metadata") or {}, dict):
         raise bad_request("json: cannot unmarshal into Go struct field ObjectMeta.metadata")
     return body | {"apiVersion": version, "kind": resource.kind, "metadata": dict(body.get("metadata") or {})}
@@ -103,13 +114,11 @@ def named(resource: Resource, body: Any, version: str) -> Json:
 
 def _owners(metadata: Json) -> list[Cause]:
     found = []
-    for at, owner in enumerate(metadata.get("ownerReferences") or ()):
+    for owner in metadata.get("ownerReferences") or ():
         for name in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(name):
-                where = (
-                    f"metadata.ownerReferences[{at}].{name}" if name == "uid" else f"metadata.ownerReferences.{name}"
-                )
-                found.append(_wrong(where, "", f"{name} must not be empty"))
+                text = "version must not be empty" if name == "apiVersion" else "must not be empty"
+                found.append(_wrong(f"metadata.ownerReferences.{name}", "", text))
     return found
 
 
@@ -119,10 +128,9 @@ def _finalizers(metadata: Json, live: Json) -> list[Cause]:
     new = [name for name in metadata.get("finalizers", ()) if name not in live.get("finalizers", ())]
     if not new:
         return []
-    text = (
-        f"Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {quoted(new)}"
-    )
-    return [Cause("FieldValueForbidden", "metadata.finalizers", text)]
+    names = "[]string{" + ", ".join(map(quoted, new)) + "}"
+    text = "no new finalizers can be added if the object is being deleted, found new finalizers"
+    return [Cause("FieldValueForbidden", "metadata.finalizers", f"Forbidden: {text} {names}")]
 
 
 def _wrong(field: str, value: Any, text: str) -> Cause:

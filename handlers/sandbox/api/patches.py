@@ -61,6 +61,7 @@ def _strategic_list(target: list[Any], patch: list[Any], shape: Shape) -> list[A
         return [item for item in patch if item.get("$patch") != "replace"]
     key = shape.keys[0]
     found = list(target)
+    added: list[Any] = []
     for item in patch:
         if key not in item:
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
@@ -68,10 +69,10 @@ def _strategic_list(target: list[Any], patch: list[Any], shape: Shape) -> list[A
         if item.get("$patch") == "delete":
             found = [old for old in found if old.get(key) != item[key]]
         elif where is None:
-            found.append(strategic({}, item, shape.items))
+            added.append(strategic({}, item, shape.items))
         else:
             found[where] = strategic(found[where], item, shape.items)
-    return found
+    return added + found  # new items first, as the server has it
 
 
 def _reorder(found: Json, field: str, order: list[Any], shape: Shape) -> None:
@@ -91,12 +92,15 @@ def _reorder(found: Json, field: str, order: list[Any], shape: Shape) -> None:
 def json_patch(target: Any, operations: Any) -> Any:
     """RFC 6902; ApiError 422 for a failing `test` or a path that is not there, 400 for what is no patch."""
     if not isinstance(operations, list):
-        raise bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+        raise bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        )
     for operation in operations:
         try:
             target = _operate(target, operation)
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise _unprocessable(operation, error) from None
+            message = "the server rejected our request due to an error in our request"
+            raise ApiError(422, message, details={}) from error
     return target
 
 
@@ -171,10 +175,3 @@ def _remove(value: Any, path: list[str]) -> Any:
     if part not in value:
         raise KeyError(part)
     return {name: below for name, below in value.items() if name != part}
-
-
-def _unprocessable(operation: Any, error: Exception) -> ApiError:
-    where = operation.get("path", "") if isinstance(operation, dict) else ""
-    causes = [{"reason": "UnexpectedServerResponse", "message": f"{where}: {error}"}]
-    message = "the server rejected our request due to an error in our request"
-    return ApiError(422, message, details={"causes": causes})

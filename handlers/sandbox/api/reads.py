@@ -8,7 +8,7 @@ from typing import Any
 from handlers.sandbox.api import selectors
 from handlers.sandbox.api.request import Reply, Request
 from handlers.sandbox.api.routing import Target
-from handlers.sandbox.api.status import Json, bad_request, expired, missing
+from handlers.sandbox.api.status import Json, bad_request, missing
 from handlers.sandbox.api.store import Store
 from handlers.sandbox.api.watches import INITIAL_END, Scope, Watch
 
@@ -30,19 +30,25 @@ def stored(store: Store, target: Target) -> Json:
 
 def listing(store: Store, target: Target, request: Request) -> Reply:
     """All objects of a resource that the selectors let through, page by page if a limit is given."""
-    resource = target.resource
     metadata: Json = {"resourceVersion": str(store.revision)}
     found = selected(store, target, request)
     limit = _number(request, "limit")
     if limit or "continue" in request.query:
         found, metadata = _page(found, metadata, limit, request.query.get("continue", ""))
+    if target.resource.custom:
+        metadata.setdefault("continue", "")
+    return listed(target, request, found, metadata)
+
+
+def listed(target: Target, request: Request, found: list[Json], metadata: Json) -> Reply:
+    """The list of some objects."""
     shown = presenter(target, request)
     items = [shown(item) for item in found]
     if metadata_only(request):
         head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
     else:
-        head = {"kind": resource.list_kind, "apiVersion": target.api_version}
-        if not resource.custom:  # as in typed lists of the real server
+        head = {"kind": target.resource.list_kind, "apiVersion": target.api_version}
+        if not target.resource.custom:  # as in typed lists of the real server
             items = [{key: value for key, value in item.items() if key not in ("kind", "apiVersion")} for item in items]
     return Reply(status=200, body=head | {"metadata": metadata, "items": items})
 
@@ -130,7 +136,7 @@ def _predicate(target: Target, request: Request) -> selectors.Predicate:
 def _number(request: Request, name: str) -> int:
     text = request.query.get(name, "0")
     if not text.isdigit():
-        raise bad_request(f'unable to decode query parameter {name}: "{text}" is not a number')
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     return int(text)
 
 
@@ -157,4 +163,4 @@ def _token(token: str) -> Any:
         found = json.loads(base64.urlsafe_b64decode(token))
         return {"rv": str(found["rv"]), "after": [str(part) for part in found["after"]]}
     except (ValueError, KeyError, TypeError):
-        raise expired("The provided continue parameter is not valid") from None
+        raise bad_request("invalid continue token: continue key is not valid") from None

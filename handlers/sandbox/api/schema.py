@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from handlers.sandbox.api.fields import same
 from handlers.sandbox.api.status import Json
 from handlers.sandbox.api.validation import Rules
 
@@ -62,7 +63,7 @@ class Schema:
                     found[name] = below
                 else:
                     unknown.append(f"{path}.{name}" if path else name)
-            elif below is None and not schema.nullable and name in self.defaults:
+            elif below is None and not schema.nullable:
                 continue
             else:
                 found[name] = schema.cleaned(below, before.get(name), unknown, f"{path}.{name}" if path else name)
@@ -73,7 +74,7 @@ class Schema:
 
     def validate(self, value: Any, before: Any, rules: Rules.Found, path: str = "") -> None:
         """Collect what is wrong with a value; what is equal in `before` passes, as the server's ratcheting has it."""
-        if value is before or (before is not None and value == before):
+        if value is before or (before is not None and same(value, before)):
             return
         if not self.rules.check(value, path, rules, nullable=self.nullable):
             return

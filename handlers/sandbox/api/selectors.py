@@ -79,7 +79,8 @@ def fields(selector: str, kind: str) -> Predicate:
         if not sign:
             raise bad_request(f"invalid selector: '{selector}'; can't understand '{part}'")
         if name not in _ALWAYS and name not in FIELDS.get(kind, ()):
-            raise bad_request(f'field label not supported: "{name}"')
+            known = ", ".join(f'"{field}"' for field in sorted(_ALWAYS))
+            raise bad_request(f'"{name}" is not a known field selector: only {known}')
         terms.append((name.split("."), sign != "!=", value))
     return lambda found: all((_at(found, path) == value) is wanted for path, wanted, value in terms)
 

@@ -18,7 +18,7 @@ KEY_DEFAULTS = {"protocol": "TCP"}
 class Shape:
     """One node. A map descends by `fields`, then `rest`; a list has `keys`, or is a set, or is one value (atomic)."""
 
-    __slots__ = ("atomic", "fields", "items", "keys", "open", "rest", "unique")
+    __slots__ = ("atomic", "fields", "items", "keys", "open", "rest", "solid", "unique")
 
     def __init__(self, *, atomic: bool = False, keys: tuple[str, ...] = (), unique: bool = False) -> None:
         self.fields: Mapping[str, Shape] = {}
@@ -28,6 +28,7 @@ class Shape:
         self.keys = keys
         self.unique = unique
         self.open = False
+        self.solid = False  # always there in Go's struct, so that nobody ever adds it
 
     def child(self, name: str) -> Shape:
         """The shape below a field of a map."""
@@ -73,10 +74,30 @@ _SPECIAL = {
     "volumeMounts": _list("mountPath"),
     "volumes": _list("name"),
     "finalizers": Shape(unique=True),
-    **dict.fromkeys(("selector", "nodeSelector", "labelSelector", "involvedObject", "scaleTargetRef"), ATOMIC),
+    **dict.fromkeys(("selector", "nodeSelector", "labelSelector", "involvedObject"), ATOMIC),
     **dict.fromkeys(("configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef", "targetRef"), ATOMIC),
 }
 BUILTIN.fields = _SPECIAL
+
+
+def _solid(shape: Shape) -> Shape:
+    shape.fields, shape.rest, shape.items, shape.solid = _SPECIAL, BUILTIN, BUILTIN, True
+    return shape
+
+
+_SOLID = (
+    "spec",
+    "status",
+    "template",
+    "strategy",
+    "updateStrategy",
+    "jobTemplate",
+    "metadata",
+    "names",
+    "loadBalancer",
+)
+_SPECIAL |= {name: _solid(Shape()) for name in _SOLID}
+_SPECIAL["containers"].solid = True
 _CONTAINER.fields = _SPECIAL | {"ports": _list("containerPort", "protocol")}
 _CONTAINER.rest = BUILTIN
 

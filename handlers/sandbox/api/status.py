@@ -16,7 +16,6 @@ REASONS = {
     410: "Expired",
     415: "UnsupportedMediaType",
     422: "Invalid",
-    500: "InternalError",
 }
 
 
@@ -33,10 +32,16 @@ class ApiError(Exception):
     def body(self) -> Json:
         """The Status object of this refusal."""
         status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        status |= {"message": self.message, "reason": self.reason}
+        status["message"] = self.message
+        if self.reason:
+            status["reason"] = self.reason
         if self.details is not None:
             status["details"] = self.details
         return status | {"code": self.code}
+
+
+class Undecodable(Exception):
+    """A body that does not fit the Go type; how that is told depends on how it was sent."""
 
 
 class Cause:

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from handlers.sandbox.api.resources import Key, Resource, builtins
@@ -68,9 +68,9 @@ class Store:
         self.dependents: dict[str, set[str]] = {}  # uid of an owner -> uids of what it owns
         self.addresses = 0  # cluster IPs given out
 
-    def timestamp(self) -> str:
-        """The time as metadata spells it."""
-        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    def timestamp(self, later: int = 0) -> str:
+        """The time, or a time some seconds later, as metadata spells it."""
+        return (self.now() + timedelta(seconds=later)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def table(self, key: Key) -> Table:
         """The objects of a resource."""

@@ -125,10 +125,13 @@ class Rules:
 
     def _check_junctors(self, value: Any, path: str, found: Found) -> None:
         for name, parts in self.junctors.items():
-            good = sum(part.holds(value) for part in parts)
+            errors = [part.errors(value, path) for part in parts]
+            good = sum(not wrong for wrong in errors)
             if wrong := _unmet(name, good, len(parts)):
                 text = f'Invalid value: "": "{path}" {wrong}' if path else f'Invalid value: "": {wrong}'
                 found.append(Cause("FieldValueInvalid", "<nil>", text))
+                if name in ("oneOf", "anyOf") and not good:
+                    found += errors[0]
 
 
 class Junct:
@@ -141,15 +144,18 @@ class Junct:
         self.properties = {name: Junct(below) for name, below in source.get("properties", {}).items()}
         self.items = Junct(source["items"]) if "items" in source else None
 
-    def holds(self, value: Any) -> bool:
-        """Whether the value satisfies the branch."""
+    def errors(self, value: Any, path: str) -> Rules.Found:
+        """What keeps the value from satisfying the branch."""
         found: Rules.Found = []
-        self.rules.check(value, "", found, nullable=False)
-        if found:
-            return False
+        self.rules.check(value, path, found, nullable=False)
         if isinstance(value, dict):
-            return all(below.holds(value[name]) for name, below in self.properties.items() if name in value)
-        return not (self.items and isinstance(value, list)) or all(self.items.holds(item) for item in value)
+            for name, below in self.properties.items():
+                if name in value:
+                    found += below.errors(value[name], f"{path}.{name}")
+        elif isinstance(value, list) and self.items:
+            for at, item in enumerate(value):
+                found += self.items.errors(item, f"{path}[{at}]")
+        return found
 
 
 def quoted(value: Any) -> str:
@@ -160,7 +166,7 @@ def quoted(value: Any) -> str:
 def _unmet(name: str, good: int, number: int) -> str:
     match name:
         case "oneOf" if good != 1:
-            which = "none valid" if not good else "2 or more valid"
+            which = "none valid" if not good else f"{good} valid alternatives"
             return f"must validate one and only one schema (oneOf). Found {which}"
         case "anyOf" if not good:
             return "must validate at least one schema (anyOf)"

@@ -1,10 +1,12 @@
 """create, update and patch."""
 
 from dataclasses import replace
+from typing import cast
 
-from handlers.sandbox.api import apply, deletion, fields, managed, metadata, patches, request
+from handlers.sandbox.api import allocation, apply, deletion, fields, managed, metadata, patches, request
 from handlers.sandbox.api.admission import (
     Call,
+    check_name,
     check_namespace,
     check_preconditions,
     cleaned,
@@ -18,7 +20,18 @@ from handlers.sandbox.api.reads import presenter, stored
 from handlers.sandbox.api.request import Reply, Request
 from handlers.sandbox.api.schema import ROOT
 from handlers.sandbox.api.shapes import BUILTIN
-from handlers.sandbox.api.status import ApiError, Cause, Json, bad_request, exists, invalid, missing
+from handlers.sandbox.api.status import (
+    ApiError,
+    Cause,
+    Json,
+    Undecodable,
+    bad_request,
+    conflict,
+    exists,
+    invalid,
+    missing,
+)
+from handlers.sandbox.api.validation import quoted
 
 
 def create(call: Call) -> Reply:
@@ -29,15 +42,19 @@ def create(call: Call) -> Reply:
 
 def update(call: Call) -> Reply:
     """Replace an object."""
-    new = metadata.named(call.target.resource, call.request.json(), call.target.api_version)
+    resource = call.target.resource
+    new = metadata.named(resource, call.request.json(), call.target.api_version)
     live = stored(call.store, call.target)
     name = new["metadata"].setdefault("name", call.target.name)
-    if name != call.target.name:
-        where = f"the name on the URL ({call.target.name})"
-        raise bad_request(f"the name of the object ({name}) does not match {where}")
+    check_name(call, name)
     if call.target.resource.custom and not new["metadata"].get("resourceVersion"):
         text = "Invalid value: 0: must be specified for an update"
-        raise call.invalid(name, [Cause("FieldValueInvalid", "metadata.resourceVersion", text)])
+        raise invalid(
+            resource.group, resource.plural, name, [Cause("FieldValueInvalid", "metadata.resourceVersion", text)]
+        )
+    if new["metadata"].get("uid") not in (None, "", live["metadata"]["uid"]):
+        text = f"UID in precondition: {new['metadata']['uid']}, UID in object meta: {live['metadata']['uid']}"
+        raise conflict(resource.group, resource.plural, name, f"Precondition failed: {text}")
     return write(call, live, new, call.manager())
 
 
@@ -58,23 +75,24 @@ def patch(call: Call) -> Reply:
         return _apply(call)
     live = stored(call.store, call.target)
     new = patched(kind, presenter(call.target, replace(call.request, accept=""))(live), call.request)
-    new = metadata.named(call.target.resource, new, call.target.api_version)
-    return write(call, live, new, call.manager())
+    try:
+        return write(call, live, metadata.named(call.target.resource, new, call.target.api_version), call.manager())
+    except Undecodable as error:
+        text = f"Invalid value: {quoted(quoted(new))}: {error}"
+        raise invalid("", "", "", [Cause("FieldValueInvalid", "patch", text)]) from None
 
 
 def patched(kind: str, found: Json, sent: Request) -> Json:
     """An object changed by a patch that is not an apply."""
     change = sent.json()
     if kind == request.JSON_PATCH:
-        new: Json = patches.json_patch(found, change)
-        return new
+        return cast(Json, patches.json_patch(found, change))
     if not isinstance(change, dict):
         raise bad_request(
             "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
         )
     strategic = kind == request.STRATEGIC_PATCH
-    new = patches.strategic(found, change, BUILTIN) if strategic else patches.merge(found, change)
-    return new
+    return cast(Json, patches.strategic(found, change, BUILTIN) if strategic else patches.merge(found, change))
 
 
 def write(call: Call, live: Json, new: Json, manager: Manager, owned: Json | None = None) -> Reply:
@@ -82,22 +100,21 @@ def write(call: Call, live: Json, new: Json, manager: Manager, owned: Json | Non
     target, resource = call.target, call.target.resource
     before = live["metadata"]
     sent = metadata.tidy(new["metadata"])
+    check_name(call, sent.get("name", ""))
     check_preconditions(call, sent, before)
-    causes = metadata.changed_fixed(sent, before)
     new = isolated(target, live, new | {"metadata": sent, "apiVersion": live["apiVersion"]})
     new["metadata"] = metadata.fixed(new["metadata"], before)
     new, warnings = cleaned(call, new, live)
-    causes += problems(call, new, live)
-    if causes:
-        raise call.invalid(before["name"], causes)
-    count(call, live, new)
     if owned is None:
         entries = managed.after_update(live, new, target.version.shape, manager)
     else:
         force = call.request.query.get("force") == "true"
         entries = managed.after_apply(live, new, target.version.shape, manager, owned, force=force)
+    if causes := metadata.changed_fixed(sent, before) + problems(call, new, live):
+        raise call.invalid(before["name"], causes)
+    count(call, live, new)
     _set_managed(new, entries)
-    if new == live:
+    if fields.same(new, live):
         return call.shown(200, live, warnings)
     if not call.dry:
         new = call.store.put(resource.key, (target.namespace, target.name), new)
@@ -123,12 +140,13 @@ def _create(call: Call, new: Json, owned: Json | None) -> Reply:
         new.pop("status", None)
     new["apiVersion"] = resource.api_version(resource.storage)
     new, warnings = cleaned(call, new, None)
-    if causes := problems(call, new, None):
-        raise call.invalid(name, causes)
     if owned is None:
         _set_managed(new, managed.after_update(None, new, target.version.shape, call.manager()))
     else:
         _set_managed(new, [call.manager("Apply").entry(owned)])
+    allocation.allocate(store, resource, new)
+    if causes := problems(call, new, None):
+        raise call.invalid(name, causes)
     if not call.dry:
         new = store.put(resource.key, (target.namespace, name), new)
         deletion.settle(store, resource, None, new)
@@ -144,9 +162,7 @@ def _apply(call: Call) -> Reply:
     meta = config["metadata"] = metadata.tidy(config["metadata"])
     if meta.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    if meta.setdefault("name", target.name) != target.name:
-        where = f"the name on the URL ({target.name})"
-        raise bad_request(f"the name of the object ({meta['name']}) does not match {where}")
+    check_name(call, meta.setdefault("name", target.name))
     config = _stated(call, config)
     owned = fields.owned(config, target.version.shape)
     live = call.store.get(target.resource.key, (target.namespace, target.name))
@@ -165,8 +181,9 @@ def _stated(call: Call, config: Json) -> Json:
     if target.version.schema is not None:
         target.version.schema.cleaned(config, None, unknown)
     if unknown:
-        who = f"{target.namespace}/{target.name}; {target.api_version}, Kind={target.resource.kind}"
-        raise ApiError(500, f"failed to create typed patch object ({who}): .{unknown[0]}: field not declared in schema")
+        who = f"{config['metadata'].get('namespace', '')}/{target.name}; {target.api_version}, Kind={target.resource.kind}"
+        text = f"failed to create typed patch object ({who}): .{unknown[0]}"
+        raise ApiError(500, f"{text}: field not declared in schema")
     if target.subresource == "status":
         return {name: value for name, value in config.items() if name in ROOT or name == "status"}
     if target.version.status:

@@ -16,9 +16,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one is te
 def definitions() -> list[Json]:
     """The CustomResourceDefinitions beside this file, by file name."""
     files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".yaml")]
-    return [
-        yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER) for file in sorted(files, key=lambda file: file.name)
-    ]
+    return [_loaded(file.read_text(encoding="utf-8")) for file in sorted(files, key=lambda file: file.name)]
 
 
 def install_crds(cluster: Cluster) -> None:
@@ -27,3 +25,8 @@ def install_crds(cluster: Cluster) -> None:
         reply = cluster.call("POST", PATH, definition)
         if reply.status != HTTPStatus.CREATED:
             raise BadSetting(f"{definition['metadata']['name']} is not installed: {reply.body['message']}")
+
+
+def _loaded(text: str) -> Json:
+    found: Json = yaml.load(text, Loader=LOADER)  # noqa: S506 a safe loader either way
+    return found
