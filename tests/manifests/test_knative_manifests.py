@@ -1,0 +1,156 @@
+"""What the manifests name is what the code has: paths, event types, settings, options."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from handlers.app import routed
+from handlers.auth import Authenticator, Review
+from handlers.cli import main
+from handlers.events import cloudevent
+from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
+from handlers.settings import PREFIX, SETTINGS, Settings
+from handlers.wiring import Wiring
+from tests.fakes import new_lab
+from tests.manifests.files import ALERTMANAGER, containers, documents, inside, objects, paths
+
+SERVED = {PING, TICK, SYNCED, CANARY_DUE, ALERT}
+HOST = "serinus.serinus.svc.cluster.local"
+HANDLERS = [item for item in containers() if item["name"] == "handlers"]
+
+
+class NoReview:
+    """No token is known to the API server."""
+
+    def review(self, token: str) -> Review:
+        """Refuse."""
+        return Review(authenticated=token == "")
+
+
+def environ(container: dict[str, Any]) -> dict[str, str]:
+    """The environment of a container."""
+    return {item["name"]: item["value"] for item in container.get("env", ())}
+
+
+def texts(node: object) -> Iterator[str]:
+    """Every string in a document."""
+    for mapping in inside(node):
+        for value in mapping.values():
+            yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
+
+
+def urls() -> Iterator[str]:
+    """Every URL of the handlers in the manifests and in Alertmanager's configuration."""
+    for path in [*paths(), *ALERTMANAGER.glob("*.yml")]:
+        for text in texts(documents(path)):
+            yield from (word.partition("url: ")[2] or word.split("=")[-1] for word in text.splitlines() if HOST in word)
+
+
+def test_urls_are_served() -> None:
+    """Senders post to paths that the app answers."""
+    settings = Settings.from_env({"SERINUS_NO_AUTH": "true"})
+    lab = new_lab()
+    app = routed(settings, Wiring(lambda: lab.world), Authenticator(settings, NoReview(), lambda: 0.0))
+    posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    gets = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    probed = {node["httpGet"]["path"] for item in objects() for node in inside(item) if "httpGet" in node}
+    assert {urlsplit(url).path for url in urls()} == {"/", "/alertmanager"} <= posts
+    assert {urlsplit(url).netloc for url in urls()} == {HOST}
+    assert probed == {"/healthz", "/readyz"} <= gets
+
+
+def test_triggers_are_for_events_that_are_heard() -> None:
+    """There is one Trigger for each type that can come over a Broker, and none for another."""
+    types = [item["spec"]["filter"]["attributes"]["type"] for item in objects("Trigger")]
+    assert sorted(types) == sorted(SERVED - {TICK})  # sent by cron, which needs no Broker
+
+
+def test_ticks_are_not_retried_into_the_next() -> None:
+    """A tick is repeated once and soon, a sync and an alert until they are through."""
+    deliveries = {item["spec"]["filter"]["attributes"]["type"]: item["spec"]["delivery"] for item in objects("Trigger")}
+    for kind in (PING, CANARY_DUE):
+        assert deliveries[kind]["retry"] == 1
+        assert deliveries[kind]["timeout"] == "PT25S"
+    for kind in (SYNCED, ALERT):
+        assert deliveries[kind]["retry"] == 10
+        assert deliveries[kind]["backoffPolicy"] == "exponential"
+
+
+@pytest.mark.parametrize("container", HANDLERS, ids=["cron", "knative"])
+def test_settings_are_accepted(container: dict[str, Any]) -> None:
+    """The handlers start with the environment that they get, and no variable is made up."""
+    env = environ(container)
+    assert {name for name in env if name.startswith(PREFIX)} <= {setting.name for setting in SETTINGS}
+    settings = Settings.from_env(env)
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert str(settings.tokens_dir) in mounts
+    assert not settings.no_auth
+
+
+def test_triggers_are_known_by_their_service_accounts() -> None:
+    """OIDC tokens of all Triggers are accepted, by the names that Knative gives to their accounts, and no others.
+
+    Source: knative/eventing, pkg/auth/serviceaccount.go; a name over 63 characters would be cut and hashed.
+    """
+    (settings,) = (env for item in HANDLERS if (env := Settings.from_env(environ(item))).oidc_audience)
+    accounts = [f"{item['metadata']['name']}-oidc-eventing.knative.dev-trigger" for item in objects("Trigger")]
+    assert settings.oidc_subjects == {f"system:serviceaccount:serinus:{account}" for account in accounts}
+    assert max(map(len, accounts)) <= 63
+    assert {item["spec"]["subscriber"]["audience"] for item in objects("Trigger")} == {settings.oidc_audience}
+
+
+def test_containers_are_locked_down() -> None:
+    """No container runs as root, gains rights or writes to its root file system; none has its CPU limited."""
+    for document in objects():
+        for node in inside(document):
+            for container in node.get("containers") or ():
+                context = {**node.get("securityContext", {}), **container["securityContext"]}
+                assert context["runAsNonRoot"]
+                assert context["runAsUser"] > 0
+                assert context["readOnlyRootFilesystem"]
+                assert context["allowPrivilegeEscalation"] is False
+                assert context["capabilities"] == {"drop": ["ALL"]}
+                assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+                assert "cpu" not in container["resources"]["limits"]
+
+
+def test_the_handlers_are_never_cold() -> None:
+    """An alert does not wait for a start, and one pod is given no more requests than it has threads."""
+    (template,) = (item["spec"]["template"] for item in objects("Service") if "template" in item["spec"])
+    assert template["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] == "1"
+    assert template["spec"]["containerConcurrency"] == 8
+
+
+def test_the_cron_job_sends_a_tick(tmp_path: Path) -> None:
+    """The command of the CronJob is one that the command line has; it sends a tick with its own token."""
+    heard: list[tuple[str, str, str | None]] = []
+
+    class Handlers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            event = cloudevent.read(dict(self.headers.items()), body)
+            heard.append((self.path, event.type, self.headers["Authorization"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    (job,) = (item for item in containers() if item["name"] == "tick")
+    (tmp_path / "cron").write_text("a-token-of-the-tests\n")
+    with HTTPServer(("127.0.0.1", 0), Handlers) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        here = f"127.0.0.1:{server.server_port}"
+        mount = job["volumeMounts"][0]["mountPath"]
+        command = [*job["command"], *job["args"]]
+        args = [part.replace(HOST, here).replace(mount, str(tmp_path)) for part in command[1:]]
+        status = main(args)
+        server.shutdown()
+    assert command[0] == "serinus"
+    assert status == 0
+    assert heard == [("/", TICK, "Bearer a-token-of-the-tests")]

@@ -1,0 +1,76 @@
+"""The handlers may do what they do, and no more."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from handlers.rollout import objects as kinds
+from handlers.rollout.objects import CANARY, EVENT, METRIC_TEMPLATE, SECRET, Kind
+from tests.manifests.files import objects
+
+KINDS = sorted((item for item in vars(kinds).values() if isinstance(item, Kind)), key=str)
+FULL = {"get", "list", "create", "patch"}
+NEEDED = {CANARY: {"get", "list", "patch"}, METRIC_TEMPLATE: {"get"}, SECRET: {"get"}, EVENT: {"create"}}
+
+
+def rules(role: str) -> list[dict[str, Any]]:
+    """The rules of all roles of a kind."""
+    return [rule for item in objects(role) for rule in item["rules"]]
+
+
+def verbs(group: str, resource: str, *roles: str) -> set[str]:
+    """What the roles allow with a resource."""
+    return {
+        verb
+        for role in roles
+        for rule in rules(role)
+        if group in rule["apiGroups"] and resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+def test_every_kind_is_covered(kind: Kind) -> None:
+    """Each kind that the code knows is allowed with exactly the verbs that the code uses."""
+    assert verbs(kind.group, kind.plural, "ClusterRole", "Role") == NEEDED.get(kind, FULL)
+
+
+def test_what_belongs_to_kinds_is_covered() -> None:
+    """The status is patched, clones block their Canary's deletion, OIDC tokens are reviewed."""
+    assert verbs(CANARY.group, "canaries/status", "ClusterRole") == {"patch"}
+    assert verbs(CANARY.group, "canaries/finalizers", "ClusterRole") == {"update"}
+    assert verbs("authentication.k8s.io", "tokenreviews", "ClusterRole") == {"create"}
+
+
+def test_nothing_is_allowed_besides() -> None:
+    """No wildcard, and no resource that the code does not know."""
+    known = {(kind.group, kind.plural) for kind in KINDS}
+    known |= {(CANARY.group, "canaries/status"), (CANARY.group, "canaries/finalizers")}
+    known |= {("authentication.k8s.io", "tokenreviews")}
+    assert set(granted("ClusterRole")) | set(granted("Role")) == known
+    assert not {"*", "delete", "deletecollection", "watch", "escalate", "impersonate"} & {
+        verb for rule in [*rules("ClusterRole"), *rules("Role")] for verb in rule["verbs"]
+    }
+
+
+def granted(role: str) -> Iterator[tuple[str, str]]:
+    """Group and plural of all that the roles of a kind name."""
+    for rule in rules(role):
+        yield from ((group, resource) for group in rule["apiGroups"] for resource in rule["resources"])
+
+
+def test_secrets_are_read_by_name_only() -> None:
+    """To read all Secrets is to be an administrator, so no ClusterRole has them and a Role says which."""
+    assert not verbs("", "secrets", "ClusterRole")
+    assert all(rule.get("resourceNames") for rule in rules("Role") if "secrets" in rule["resources"])
+
+
+def test_bindings_bind_what_is_there() -> None:
+    """A binding names a role that exists, for the account that the handlers run as."""
+    roles = {(item["kind"], item["metadata"]["name"]) for kind in ("ClusterRole", "Role") for item in objects(kind)}
+    accounts = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in objects("ServiceAccount")}
+    bindings = [*objects("ClusterRoleBinding"), *objects("RoleBinding")]
+    assert {(item["roleRef"]["kind"], item["roleRef"]["name"]) for item in bindings} == roles
+    bound = {(subject["namespace"], subject["name"]) for item in bindings for subject in item["subjects"]}
+    assert bound == {("serinus", "serinus")} <= accounts
