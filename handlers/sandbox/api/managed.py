@@ -1,11 +1,14 @@
 """metadata.managedFields: who wrote which field last (structured-merge-diff's Updater, apimachinery's package)."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from handlers.sandbox.api import fields
 from handlers.sandbox.api.shapes import Shape
 from handlers.sandbox.api.status import ApiError, Json
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def after_apply(  # noqa: PLR0913 an apply is of six things
         if shared := fields.intersect(entry["fieldsV1"], touched):
             conflicts.append((entry, shared))
         _keep(found, entry, touched, change.removed)
-    if conflicts and not force:
+    if conflicts and not force and not _moves_over(live, shape, manager, conflicts):
         raise _conflicts(conflicts)
     return _ordered([*found, manager.entry(owned)] if owned else found)
 
@@ -99,6 +102,15 @@ def others(live: Json, manager: Manager) -> Json:
         if not manager.wrote(entry):
             found = fields.union(found, entry["fieldsV1"])
     return found
+
+
+def _moves_over(live: Json, shape: Shape, manager: Manager, conflicts: list[tuple[Json, Json]]) -> bool:
+    """Whether kubectl takes back what it wrote itself by client-side apply (managedfields' lastappliedmanager.go)."""
+    text = (live["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    if manager.name != "kubectl" or not text:
+        return False
+    mine = fields.owned(json.loads(text), shape)
+    return not any(fields.subtract(shared, mine) for _, shared in conflicts)
 
 
 def _keep(found: list[Json], entry: Json, touched: Json, removed: Json) -> None:

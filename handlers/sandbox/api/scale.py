@@ -58,7 +58,8 @@ def _shown(call: Call, found: Json) -> Json:
     if selector:
         status["selector"] = selector
     meta = {name: found["metadata"][name] for name in names if name in found["metadata"]}
-    spec = {"replicas": _at(found, scale.spec) or 0}
+    replicas = _at(found, scale.spec)
+    spec = {"replicas": replicas} if replicas else {}  # left out by Go when 0
     return {"kind": "Scale", "apiVersion": API_VERSION, "metadata": meta, "spec": spec, "status": status}
 
 

@@ -35,7 +35,8 @@ class Server:
         self.cluster = cluster
         self.authenticate = authenticate
         self._http = _Listener(self, (host, port))
-        self.host, self.port = self._http.server_address[:2]
+        self.host = host
+        self.port: int = self._http.server_address[1]
         self.url = f"http://{host}:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 

@@ -30,7 +30,7 @@ class Table:
 
     __slots__ = ("changed", "floor", "log", "objects")
 
-    def __init__(self, lock: threading.RLock, size: int, floor: int) -> None:
+    def __init__(self, lock: threading.RLock, size: int, floor: int = 0) -> None:
         self.objects: dict[Name, Json] = {}
         self.log: deque[Change] = deque(maxlen=size)
         self.floor = floor  # the last revision that the log has forgotten
@@ -76,7 +76,7 @@ class Store:
         """The objects of a resource."""
         found = self.tables.get(key)
         if found is None:
-            found = self.tables[key] = Table(self.lock, self.log_size, self.revision)
+            found = self.tables[key] = Table(self.lock, self.log_size)
         return found
 
     def get(self, key: Key, name: Name) -> Json | None:

@@ -181,7 +181,8 @@ def _stated(call: Call, config: Json) -> Json:
     if target.version.schema is not None:
         target.version.schema.cleaned(config, None, unknown)
     if unknown:
-        who = f"{config['metadata'].get('namespace', '')}/{target.name}; {target.api_version}, Kind={target.resource.kind}"
+        where = f"{config['metadata'].get('namespace', '')}/{target.name}"
+        who = f"{where}; {target.api_version}, Kind={target.resource.kind}"
         text = f"failed to create typed patch object ({who}): .{unknown[0]}"
         raise ApiError(500, f"{text}: field not declared in schema")
     if target.subresource == "status":

@@ -72,12 +72,12 @@ class Api:
         """DELETE."""
         return self.call("DELETE", path, body, **query)
 
-    def watch(self, path: str, *, seconds: int = 5, **query: str) -> Iterator[Json]:
+    def watch(self, path: str, *, seconds: int = 5, accept: str = "application/json", **query: str) -> Iterator[Json]:
         """The events of a watch, until it ends."""
         options = {"watch": "true", "timeoutSeconds": str(seconds)} | query
-        reply = self._pool.request(
-            "GET", f"{self.url}{path}?{urlencode(options)}", headers=self._headers, preload_content=False, retries=False
-        )
+        url = f"{self.url}{path}?{urlencode(options)}"
+        headers = self._headers | {"Accept": accept}
+        reply = self._pool.request("GET", url, headers=headers, preload_content=False, retries=False)
         try:
             rest = b""
             for chunk in reply.stream(None):
