@@ -22,6 +22,7 @@ from handlers.rollout.objects import (
     metadata,
 )
 from handlers.rollout.objects import Kind as Resource
+from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.state import Kind, Message, Phase
 from handlers.step.gather import key, token
@@ -143,6 +144,8 @@ def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subj
     except BadCanary:
         return _LONG_AGO, subject
     seen = {**tokens[ref.namespace], key(ref): token(item)}
-    if not wants_a_look(canary, known, seen, world.now()):
+    halted = canary.suspend or canary.deleting
+    stale = known is not None and not halted and bool(project(known, item, world.now()))
+    if not stale and not wants_a_look(canary, known, seen, world.now()):
         return None
     return (known.stepped if known and known.stepped else _LONG_AGO), subject

@@ -1,0 +1,123 @@
+"""Rollouts that stand right before a step, each made once and then copied."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from handlers.rollout.snapshot import Cause
+from tests.fakes import TICK, Lab, a_canary, an_alert, at, new_lab
+from tests.protocol.harness import finish, twin
+
+NEWS = {"name": "news", "type": "event", "url": "http://hooks.test/news"}
+AFTER = {"name": "after", "type": "post-rollout", "url": "http://hooks.test/after"}
+GATE = {"name": "gate", "type": "confirm-traffic-increase", "url": "http://hooks.test/gate"}
+START = {"name": "start", "type": "confirm-rollout", "url": "http://hooks.test/start"}
+LOAD = {"name": "load", "type": "rollout", "url": "http://hooks.test/load"}
+ALL_HOOKS = [NEWS, AFTER, GATE, START, LOAD]
+SUCCESS = "requests_total"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A step to look at closely: the rollout before it, its cause, and the phase it all ends in."""
+
+    name: str
+    ready: Callable[[], Lab]
+    ends: str
+    alert: bool = False
+    bad: bool = False
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+
+    def lab(self) -> Lab:
+        """A lab in which this step is due now."""
+        lab = twin(_made(self))
+        if self.bad:
+            lab.prometheus.values[SUCCESS] = [10]
+        return lab
+
+    def cause(self, lab: Lab) -> Cause:
+        """What makes the process look."""
+        return an_alert(lab.clock.moment) if self.alert else TICK
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@cache
+def _made(scenario: Scenario) -> Lab:
+    lab = scenario.ready()
+    lab.kubelet.run()
+    lab.clock.tick(10)
+    return lab
+
+
+def with_analysis(**analysis: Any) -> Lab:
+    """A lab whose Canary's analysis says this as well."""
+    return new_lab(a_canary(analysis=analysis))
+
+
+def initializing() -> Lab:
+    """The primary has been made."""
+    lab = new_lab()
+    lab.tick()
+    return lab
+
+
+def pushed(lab: Lab) -> Lab:
+    """At rest, and the user has pushed app:v2."""
+    lab.until("Initialized")
+    finish(lab)
+    lab.push("app:v2")
+    return lab
+
+
+def in_the_middle(image: str) -> Lab:
+    """The canary carries 40 %, and the user pushes something."""
+    lab = at(new_lab(), "Progressing", 40)
+    lab.push(image)
+    return lab
+
+
+def after_a_failed_check(lab: Lab, weight: int, times: int) -> Lab:
+    """At a weight, with failed checks counted."""
+    at(lab, "Progressing", weight)
+    lab.prometheus.values[SUCCESS] = [10]
+    lab.tick(times)
+    lab.prometheus.values.clear()
+    return lab
+
+
+SCENARIOS = (
+    Scenario("bootstrap-clone", new_lab, "Initialized"),
+    Scenario("bootstrap-routes", initializing, "Initialized"),
+    Scenario("start", lambda: pushed(new_lab()), "Succeeded"),
+    Scenario("start-with-hooks", lambda: pushed(with_analysis(webhooks=ALL_HOOKS)), "Succeeded"),
+    Scenario("first-step", lambda: at(new_lab(), "Progressing"), "Succeeded"),
+    Scenario("next-step", lambda: at(new_lab(), "Progressing", 20), "Succeeded"),
+    Scenario("next-step-with-hooks", lambda: at(with_analysis(webhooks=ALL_HOOKS), "Progressing", 20), "Succeeded"),
+    Scenario("promotion", lambda: at(new_lab(), "Progressing", 60), "Succeeded"),
+    Scenario("promotion-after-a-failed-check", lambda: after_a_failed_check(new_lab(), 60, 1), "Succeeded"),
+    Scenario("shift", lambda: at(new_lab(), "Promoting", 60), "Succeeded"),
+    Scenario("shift-by-steps", lambda: at(with_analysis(stepWeightPromotion=20), "Promoting", 60), "Succeeded"),
+    Scenario("finalising", lambda: at(new_lab(), "Finalising"), "Succeeded"),
+    Scenario("finalising-with-hooks", lambda: at(with_analysis(webhooks=ALL_HOOKS), "Finalising"), "Succeeded"),
+    Scenario("failed-check", lambda: at(new_lab(), "Progressing", 40), "Failed", bad=True),
+    Scenario("rollback-by-metrics", lambda: after_a_failed_check(new_lab(), 40, 2), "Failed", bad=True),
+    Scenario(
+        "rollback-by-metrics-with-hooks",
+        lambda: after_a_failed_check(with_analysis(webhooks=ALL_HOOKS), 40, 2),
+        "Failed",
+        bad=True,
+    ),
+    Scenario("rollback-by-alert", lambda: at(new_lab(), "Progressing", 40), "Failed", alert=True),
+    Scenario(
+        "rollback-by-alert-with-hooks",
+        lambda: at(with_analysis(webhooks=ALL_HOOKS), "Progressing", 40),
+        "Failed",
+        alert=True,
+    ),
+    Scenario("alert-too-late", lambda: at(new_lab(), "Promoting", 60), "Succeeded", alert=True),
+    Scenario("restart-by-a-push", lambda: in_the_middle("app:v3"), "Succeeded"),
+    Scenario("cancel-by-a-revert", lambda: in_the_middle("app:v1"), "Initialized"),
+)
