@@ -21,7 +21,11 @@ def copied(s: Snapshot, _: Findings) -> Decision:
         told="the copy to the primary was made, go on from there",
         intent=Intent.PROMOTE,
         state=stepped(
-            s, phase=Phase.PROMOTING, promoted=s.known.claim.revision, deadline=s.now + s.canary.progress_deadline
+            s,
+            phase=Phase.PROMOTING,
+            failed=s.known.failed if s.options.total else 0,  # all checks had passed
+            promoted=s.known.claim.revision,
+            deadline=s.now + s.canary.progress_deadline,
         ),
         messages=(normal(Phase.PROGRESSING, f"Copying {s.target_text} template spec to {s.primary_text}"),),
     )

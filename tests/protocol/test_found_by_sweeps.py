@@ -5,6 +5,7 @@ from collections import defaultdict
 from handlers.rollout.snapshot import Cause
 from tests.fakes import TICK, Died, Lab, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
+from tests.protocol.scenarios import after_a_failed_check
 
 CANARY = "/canaries/app"
 
@@ -38,3 +39,13 @@ def test_status_stayed_behind_when_a_process_died_before_it_was_written() -> Non
     assert (state_of(lab).phase.value, lab.phase) == ("Succeeded", "Finalising")
     finish(lab)
     assert lab.phase == "Succeeded"
+
+
+def test_a_copy_that_was_taken_over_kept_the_failed_checks() -> None:
+    """All checks had passed before the copy: the count is reset by whoever finds the copy made."""
+    lab = after_a_failed_check(new_lab(), 60, 1)
+    lab.clock.tick(10)
+    dies_after(lab, TICK, ("patch", "/app-primary"))
+    assert state_of(lab).failed == 1
+    finish(lab)
+    assert (lab.phase, lab.canary["status"]["failedChecks"]) == ("Succeeded", 0)
