@@ -68,12 +68,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something to tell: a Kubernetes Event's type and text, the phase it was said in, and a stable id."""
+    """Something to tell: a Kubernetes Event's type and text, the phase it was said in, a stable id, the revision."""
 
     kind: Kind
     text: str
     phase: Phase
     id: str = ""
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,13 @@ def _dump_claim(claim: Claim) -> Mapping[str, str]:
 
 
 def _dump_message(message: Message) -> Mapping[str, str]:
-    return {"kind": message.kind.value, "text": message.text, "phase": message.phase.value, "id": message.id}
+    return {
+        "kind": message.kind.value,
+        "text": message.text,
+        "phase": message.phase.value,
+        "id": message.id,
+        "revision": message.revision,
+    }
 
 
 def load(annotations: Mapping[str, str]) -> State | None:
@@ -206,7 +213,13 @@ def _load_claim(data: Mapping[str, str]) -> Claim:
 
 
 def _load_message(data: Mapping[str, str]) -> Message:
-    return Message(kind=Kind(data["kind"]), text=_text(data["text"]), phase=Phase(data["phase"]), id=_text(data["id"]))
+    return Message(
+        kind=Kind(data["kind"]),
+        text=_text(data["text"]),
+        phase=Phase(data["phase"]),
+        id=_text(data["id"]),
+        revision=_text(data["revision"]),
+    )
 
 
 def _whole(value: Any) -> int:

@@ -60,9 +60,12 @@ class Judgement:
     reason: str = ""
 
 
-def idempotency_key(uid: str, revision: str, seq: int, hook: str) -> str:
-    """The same for every try of one question, another one for the next step; a header whatever the hook's name."""
-    return f"{uid}/{revision}/{seq}/{quote(hook, safe='')}"
+def idempotency_key(uid: str, revision: str, subject: int | str, hook: str) -> str:
+    """The same for every try of one question or message, whatever the hook's name a header.
+
+    `subject`: the number of the step that asks, or the id of the message.
+    """
+    return f"{uid}/{revision}/{subject}/{quote(hook, safe='')}"
 
 
 def check_post(hook: Webhook, subject: Subject, key: str) -> Post:

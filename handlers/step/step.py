@@ -163,7 +163,7 @@ class _Attempt:
     def _commit(self, decision: Decision) -> None:
         if decision.untouched:
             return
-        said = tell.with_ids(decision.state, decision.messages)
+        said = tell.with_ids(decision.state, self.nonce, decision.messages)
         left = (*self.known.outbox, *tell.to_webhooks(self.world, self.scene.canary, said))[-tell.OUTBOX_KEPT :]
         new = replace(decision.state, outbox=left, observed=observed(self.scene))
         if new == self.known and not self._claimed():
@@ -197,15 +197,13 @@ class _Attempt:
 
     def _tell(self, new: State, said: Sequence[Message]) -> None:
         late = [message for message in self.known.outbox if message not in said]
-        left = tell.Teller(self.world, self.scene.canary, new).tell([*late, *said])
-        self._clear(new, tuple(message for message in left if message in new.outbox))
+        self._clear(new, tell.Teller(self.world, self.scene.canary).tell([*late, *said]))
 
     def _tell_late(self) -> None:
         """What a process that died, or a webhook that was down, has left untold."""
         patience = self.known.stepped is None or self.scene.snapshot.now >= self.known.stepped + tell.PATIENCE
         if self.known.outbox and patience and not live(self.scene.snapshot):
-            left = tell.Teller(self.world, self.scene.canary, self.known).tell(self.known.outbox)
-            self._clear(self.known, left)
+            self._clear(self.known, tell.Teller(self.world, self.scene.canary).tell(self.known.outbox))
 
     def _clear(self, new: State, left: tuple[Message, ...]) -> None:
         if left == new.outbox:

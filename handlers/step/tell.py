@@ -6,9 +6,10 @@ can tell a second delivery from a second message.
 
 import hashlib
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from urllib.parse import quote
 
 from handlers.errors import SerinusError, Unavailable
 from handlers.notifiers import slack
@@ -42,17 +43,20 @@ class Teller:
 
     world: World
     canary: Canary
-    state: State
 
     def tell(self, messages: Iterable[Message]) -> tuple[Message, ...]:
         """Deliver in order; gives back what could not be delivered to its webhooks."""
-        return tuple(message for message in messages if not self._delivered(message))
+        return tuple(told for message in messages for told in self._to_tell(message) if not self._delivered(told))
+
+    def _to_tell(self, message: Message) -> Iterator[Message]:
+        """The message; for post-rollout webhooks how each was answered, which changes nothing else."""
+        if message.kind is not Kind.POST_ROLLOUT:
+            yield message
+            return
+        for hook in self.canary.analysis.hooks(Hook.POST_ROLLOUT):
+            yield self._post_rollout(message, hook)
 
     def _delivered(self, message: Message) -> bool:
-        if message.kind is Kind.POST_ROLLOUT:
-            for hook in self.canary.analysis.hooks(Hook.POST_ROLLOUT):
-                self._post_rollout(message, hook)
-            return True  # an answer, or none, is told in an Event and changes nothing
         record(self.world, self.canary.ref, self.canary.uid, message)
         told = [self._event(message, hook) for hook in self._event_hooks()]
         return all(told)
@@ -70,20 +74,18 @@ class Teller:
         post = slack.post(hook, subject, notice) if to_slack else event_post(hook, subject, key, notice)
         return self._send(hook, post)[0]
 
-    def _post_rollout(self, message: Message, hook: Webhook) -> None:
+    def _post_rollout(self, message: Message, hook: Webhook) -> Message:
         yes, reason = self._send(hook, check_post(hook, self._subject(message), self._key(message, hook)))
         text = f"Post-rollout check {hook.name} passed" if yes else f"Post-rollout hook {hook.name} failed {reason}"
-        outcome = Message(
-            kind=Kind.NORMAL if yes else Kind.WARNING, text=text, phase=message.phase, id=f"{message.id}.{hook.name}"
-        )
-        self._delivered(outcome)
+        kind = Kind.NORMAL if yes else Kind.WARNING
+        return replace(message, kind=kind, text=text, id=f"{message.id}.{quote(hook.name, safe='')}")
 
     def _subject(self, message: Message) -> Subject:
         canary = self.canary
-        return Subject(name=canary.name, namespace=canary.namespace, phase=message.phase, checksum=self.state.revision)
+        return Subject(name=canary.name, namespace=canary.namespace, phase=message.phase, checksum=message.revision)
 
     def _key(self, message: Message, hook: Webhook) -> str:
-        return f"{idempotency_key(self.canary.uid, self.state.revision, self.state.seq, hook.name)}/{message.id}"
+        return idempotency_key(self.canary.uid, message.revision, message.id, hook.name)
 
     def _send(self, hook: Webhook, post: Post) -> tuple[bool, str]:
         try:
@@ -94,10 +96,10 @@ class Teller:
         return judgement.answer is not Answer.NO, judgement.reason
 
 
-def with_ids(state: State, messages: Iterable[Message]) -> tuple[Message, ...]:
-    """The messages of one step, each with an id that never changes."""
+def with_ids(state: State, nonce: str, messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages of one step, each with an id that never changes; `seq` is not enough, for waiting counts no step."""
     return tuple(
-        Message(kind=message.kind, text=message.text, phase=message.phase, id=f"{state.seq}.{index}")
+        replace(message, revision=state.revision, id=f"{state.seq}.{nonce}.{index}")
         for index, message in enumerate(messages)
     )
 

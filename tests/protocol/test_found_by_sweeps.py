@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 
+from handlers.errors import Unavailable
 from handlers.rollout.snapshot import Cause
 from tests.fakes import TICK, Died, Lab, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
-from tests.protocol.scenarios import after_a_failed_check
+from tests.protocol.scenarios import AFTER, GATE, NEWS, after_a_failed_check, with_analysis
 
 CANARY = "/canaries/app"
 
@@ -49,3 +50,38 @@ def test_a_copy_that_was_taken_over_kept_the_failed_checks() -> None:
     assert state_of(lab).failed == 1
     finish(lab)
     assert (lab.phase, lab.canary["status"]["failedChecks"]) == ("Succeeded", 0)
+
+
+def test_a_message_that_was_sent_again_had_another_key() -> None:
+    """A message is sent again in a later step: the receiver sees the same key, and the same revision."""
+    lab = at(with_analysis(webhooks=[NEWS]), "Progressing", 20)
+    lab.webhooks.asked.clear()
+    lab.webhooks.answers[NEWS["url"]] = [Unavailable("down")]
+    lab.tick()
+    lab.webhooks.answers[NEWS["url"]] = [200]
+    lab.push("app:v3")
+    lab.tick()
+    again = [(about, key) for _, about, key in told(lab) if "weight 40" in about]
+    assert (len(again), len(set(again))) == (2, 1)
+
+
+def test_two_messages_had_the_same_key() -> None:
+    """Waiting counts no step, but what is told about it is not what was told before."""
+    lab = at(with_analysis(webhooks=[NEWS, GATE]), "Progressing", 20)
+    lab.webhooks.answers[GATE["url"]] = [403]
+    lab.tick()
+    sent = {(about, key) for url, about, key in told(lab) if url == NEWS["url"]}
+    assert any("gate" in about for about, _ in sent)
+    assert len(sent) == len({key for _, key in sent})
+
+
+def test_how_post_rollout_went_was_lost_when_the_event_webhook_was_down() -> None:
+    """The outcome of a post-rollout webhook waits in the outbox like any message; the webhook is not called again."""
+    lab = at(with_analysis(webhooks=[NEWS, AFTER]), "Finalising")
+    lab.webhooks.answers[NEWS["url"]] = [Unavailable("down")]
+    lab.tick()
+    lab.webhooks.answers[NEWS["url"]] = [200]
+    lab.webhooks.asked.clear()
+    finish(lab)
+    assert any("Post-rollout check after passed" in about for about in keys(lab))
+    assert not [url for url, _, _ in told(lab) if url == AFTER["url"]]
