@@ -15,15 +15,17 @@ from handlers.rollout.timing import step_time
 class Decision:
     """Actions in order, the state after them, and the messages of this step.
 
-    `meanwhile` is the state that stands together with the intent while the actions are made. `told` is the decision
-    in plain words, for history and log. `untouched`: nothing at all is written, whatever has been seen. `refused` is set when the step may not be made now and somebody should ask
-    again: it becomes a 503.
+    `meanwhile` is the state that stands together with the intent while the actions are made, and `reasons` are told
+    even if the step does not get further than that. `told` is the decision in plain words, for history and log.
+    `untouched`: nothing at all is written, whatever has been seen. `refused` is set when the step may not be made now
+    and somebody should ask again: it becomes a 503.
     """
 
     told: str
     state: State
     intent: Intent = Intent.HEAL
     actions: tuple[Action, ...] = ()
+    reasons: tuple[Message, ...] = ()
     messages: tuple[Message, ...] = ()
     findings: tuple[Finding, ...] = ()
     meanwhile: State | None = None

@@ -30,14 +30,11 @@ def roll_back(
     return Decision(
         told=f"roll back: {why}",
         intent=Intent.ROLLBACK,
-        meanwhile=replace(s.known, failed=count),
+        meanwhile=replace(s.known, failed=count, alerts=state.alerts),
         actions=(Route(0), ScaleToZero()),
         state=state,
-        messages=(
-            *said,
-            warning(Phase.FAILED, f"Canary failed! Scaling down {s.name}"),
-            post_rollout(Phase.FAILED),
-        ),
+        reasons=said,
+        messages=(warning(Phase.FAILED, f"Canary failed! Scaling down {s.name}"), post_rollout(Phase.FAILED)),
         findings=tuple(findings),
     )
 

@@ -89,7 +89,7 @@ class _Attempt:
         if decision.state.claim != self.known.claim or decision.actions:
             self._fence()
         if decision.actions:
-            self._claim(decision.intent, decision.meanwhile or self.known, self._until(()))
+            self._intend(decision, self._until(()))
         return decision
 
     def _asked(self, asked: Sequence[Check]) -> Decision:
@@ -107,8 +107,16 @@ class _Attempt:
             raise Held(decision.refused)
         if decision.intent is Intent.ROLLBACK or decision.meanwhile:
             # the rollback's intent stands before anything is lowered (protocol rule 6)
-            self._claim(decision.intent, decision.meanwhile or self.known, until)
+            self._intend(decision, until)
         return decision
+
+    def _intend(self, decision: Decision, until: datetime) -> None:
+        standing = decision.meanwhile or self.known
+        reasons = self._said(decision)[: len(decision.reasons)]
+        self._claim(decision.intent, replace(standing, outbox=_kept(standing.outbox, reasons)), until)
+
+    def _said(self, decision: Decision) -> tuple[Message, ...]:
+        return tell.with_ids(decision.state, self.nonce, (*decision.reasons, *decision.messages))
 
     def _until(self, asked: Sequence[Check]) -> datetime:
         """When a claim runs out: the time that its questions may take, and a margin for the writes."""
@@ -163,8 +171,8 @@ class _Attempt:
     def _commit(self, decision: Decision) -> None:
         if decision.untouched:
             return
-        said = tell.with_ids(decision.state, self.nonce, decision.messages)
-        left = (*self.known.outbox, *tell.to_webhooks(self.world, self.scene.canary, said))[-tell.OUTBOX_KEPT :]
+        said = self._said(decision)
+        left = _kept(self.known.outbox, tell.to_webhooks(self.world, self.scene.canary, said))
         new = replace(decision.state, outbox=left, observed=observed(self.scene))
         if new == self.known and not self._claimed():
             self._show(self.known)  # a process may have died before it did
@@ -213,3 +221,7 @@ class _Attempt:
         except Conflict:
             # told twice is better than never: whoever wrote finds the outbox and the same ids
             log.info("%s: the outbox is left to the next step", self.scene.canary.ref)
+
+
+def _kept(outbox: tuple[Message, ...], more: tuple[Message, ...]) -> tuple[Message, ...]:
+    return (*outbox, *more)[-tell.OUTBOX_KEPT :]

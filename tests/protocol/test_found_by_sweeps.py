@@ -4,9 +4,9 @@ from collections import defaultdict
 
 from handlers.errors import Unavailable
 from handlers.rollout.snapshot import Cause
-from tests.fakes import TICK, Died, Lab, at, new_lab
+from tests.fakes import TICK, Died, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
-from tests.protocol.scenarios import AFTER, GATE, NEWS, after_a_failed_check, with_analysis
+from tests.protocol.scenarios import AFTER, GATE, NEWS, SUCCESS, after_a_failed_check, with_analysis
 
 CANARY = "/canaries/app"
 
@@ -73,6 +73,27 @@ def test_two_messages_had_the_same_key() -> None:
     sent = {(about, key) for url, about, key in told(lab) if url == NEWS["url"]}
     assert any("gate" in about for about, _ in sent)
     assert len(sent) == len({key for _, key in sent})
+
+
+def test_the_reason_of_a_rollback_died_with_its_process() -> None:
+    """The process dies after the intent: whoever finishes the rollback tells why, and remembers the alert."""
+    lab = at(with_analysis(webhooks=[NEWS, AFTER]), "Progressing", 20)
+    dies_after(lab, an_alert(lab.clock.moment), ("patch", CANARY))
+    finish(lab)
+    assert any("Rolling back app.shop alert" in event for event in lab.events)
+    assert sum("Rolling back app.shop alert" in about for about in keys(lab)) == 1
+    assert (lab.phase, state_of(lab).alerts) == ("Failed", ("fp/1",))
+
+
+def test_what_failed_was_not_told_when_the_process_died() -> None:
+    """The process dies after the intent of a rollback by metrics: the measured value is told all the same."""
+    lab = after_a_failed_check(new_lab(), 20, 2)
+    lab.prometheus.values[SUCCESS] = [10]
+    lab.clock.tick(10)
+    dies_after(lab, TICK, ("patch", CANARY), ("patch", CANARY))
+    lab.api.call("DELETE", "/api/v1/namespaces/shop/events")
+    finish(lab)
+    assert [event for event in lab.events if "10.00% < 99%" in event]
 
 
 def test_how_post_rollout_went_was_lost_when_the_event_webhook_was_down() -> None:
