@@ -96,7 +96,6 @@ def _version(version: Json) -> Version:
         shape=shapes.of_schema(source),
         status="status" in subresources,
         scale=_scale(scale) if scale else None,
-        columns=tuple(version.get("additionalPrinterColumns", ())),
     )
 
 

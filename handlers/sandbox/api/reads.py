@@ -65,13 +65,6 @@ def watch(store: Store, target: Target, request: Request) -> Reply:
     """The stream of what happens from a revision on; without one, what is there comes first."""
     query = request.query
     shown = presenter(target, request)
-    matches = _predicate(target, request)
-    if target.namespace:
-        inner, namespace = matches, target.namespace
-
-        def matches(found: Json) -> bool:
-            return found["metadata"].get("namespace") == namespace and inner(found)
-
     head = {"kind": target.resource.kind, "apiVersion": target.api_version}
 
     def bookmark(revision: int, **annotations: str) -> Json:
@@ -86,7 +79,7 @@ def watch(store: Store, target: Target, request: Request) -> Reply:
     stream = Watch(
         store,
         store.table(target.resource.key),
-        Scope(matches=matches, shown=shown, bookmark=bookmark),
+        Scope(matches=_watched(target, request), shown=shown, bookmark=bookmark),
         revision=int(since) if replay else store.revision,
         seconds=_number(request, "timeoutSeconds") or None,
     )
@@ -100,8 +93,11 @@ def watch(store: Store, target: Target, request: Request) -> Reply:
 
 def presenter(target: Target, request: Request) -> Shown:
     """How a stored object is shown: in the asked version, or its metadata alone. Shared with the store."""
-    if metadata_only(request):
-        return _metadata_alone
+    return _metadata_alone if metadata_only(request) else in_version(target)
+
+
+def in_version(target: Target) -> Shown:
+    """How a stored object is shown in the version of a path."""
     if target.version.name == target.resource.storage:
         return _as_stored
     version = target.api_version
@@ -131,6 +127,14 @@ def _predicate(target: Target, request: Request) -> selectors.Predicate:
     label = selectors.labels(by_label or "")
     field = selectors.fields(by_field or "", target.resource.kind)
     return lambda found: label(found) and field(found)
+
+
+def _watched(target: Target, request: Request) -> selectors.Predicate:
+    matches = _predicate(target, request)
+    namespace = target.namespace
+    if not namespace:
+        return matches
+    return lambda found: found["metadata"].get("namespace") == namespace and matches(found)
 
 
 def _number(request: Request, name: str) -> int:

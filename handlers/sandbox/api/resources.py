@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 from handlers.sandbox.api.schema import Schema
 from handlers.sandbox.api.shapes import BUILTIN, Shape
-from handlers.sandbox.api.status import Json
 
 Key = tuple[str, str]  # group, plural
 
@@ -29,7 +28,6 @@ class Version:
     shape: Shape = BUILTIN
     status: bool = False
     scale: Scale | None = None
-    columns: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

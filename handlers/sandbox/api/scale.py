@@ -38,9 +38,7 @@ def change(call: Call) -> Reply:
     new = new | {"apiVersion": call.target.api_version, "metadata": dict(live["metadata"])}
     if version:
         new["metadata"]["resourceVersion"] = version
-    reply = write(
-        replace(call), live, metadata.named(call.target.resource, new, call.target.api_version), call.manager()
-    )
+    reply = write(call, live, metadata.named(call.target.resource, new, call.target.api_version), call.manager())
     return replace(reply, body=_shown(call, reply.body))
 
 

@@ -1,6 +1,5 @@
 """create, update and patch."""
 
-from dataclasses import replace
 from typing import cast
 
 from handlers.sandbox.api import allocation, apply, deletion, fields, managed, metadata, patches, request
@@ -16,7 +15,7 @@ from handlers.sandbox.api.admission import (
     problems,
 )
 from handlers.sandbox.api.managed import Manager
-from handlers.sandbox.api.reads import presenter, stored
+from handlers.sandbox.api.reads import in_version, stored
 from handlers.sandbox.api.request import Reply, Request
 from handlers.sandbox.api.schema import ROOT
 from handlers.sandbox.api.shapes import BUILTIN
@@ -74,7 +73,7 @@ def patch(call: Call) -> Reply:
     if kind == request.APPLY_PATCH:
         return _apply(call)
     live = stored(call.store, call.target)
-    new = patched(kind, presenter(call.target, replace(call.request, accept=""))(live), call.request)
+    new = patched(kind, in_version(call.target)(live), call.request)
     try:
         return write(call, live, metadata.named(call.target.resource, new, call.target.api_version), call.manager())
     except Undecodable as error:
