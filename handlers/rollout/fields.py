@@ -1,5 +1,6 @@
 """Reads a spec field by field; every complaint names the field, the value and what was expected."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,7 +76,7 @@ class Field:
         if self.value is None:
             return default
         # CRDs say `type: number`, so 5.0 may come for 5
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or self.value != int(self.value):
+        if not _is_number(self.value) or not float(self.value).is_integer():
             raise self.bad("a whole number")
         if not low <= self.value <= high:
             raise self.bad(f"between {low} and {high}")
@@ -85,7 +86,7 @@ class Field:
         """A number, or None when absent."""
         if self.value is None:
             return None
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+        if not _is_number(self.value):
             raise self.bad("a number")
         return float(self.value)
 
@@ -117,3 +118,8 @@ class Field:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or port == 0:
             raise Field("(not shown)", self.path).bad("an http or https URL with a host and without credentials")
         return text
+
+
+def _is_number(value: Any) -> bool:
+    """Whether this is a number that a float holds; JSON knows no infinity, but 1e400 is read as one."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
