@@ -3,9 +3,12 @@
 import re
 from datetime import timedelta
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_GO = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)")
-_PROMETHEUS = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "\N{MICRO SIGN}s": 1e-6, "\N{GREEK SMALL LETTER MU}s": 1e-6, "ms": 1e-3, "s": 1.0}
+_UNITS |= {"m": 60.0, "h": 3600.0}
+_GO = re.compile(rf"(\d+(?:\.\d*)?|\.\d+)({'|'.join(_UNITS)})", re.ASCII)
+_GO_LONGEST = 2**63 / 1e9  # seconds, some 292 years
+_PROMETHEUS = re.compile("".join(rf"(?:\d{{1,15}}{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")), re.ASCII)
+_PART = re.compile(r"(\d+)([a-z]+)", re.ASCII)
 _PROMETHEUS_MS = {
     "ms": 1,
     "s": 1_000,
@@ -22,16 +25,10 @@ def go_duration(text: str) -> timedelta | None:
     if text == "0":
         return timedelta()
     parts = _GO.findall(text)
-    if not parts or "".join(parts) != text:
+    if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    seconds = 0.0
-    for part in parts:
-        unit = next(unit for unit in ("ns", "us", "µs", "ms", "s", "m", "h") if part.endswith(unit))
-        seconds += float(part.removesuffix(unit)) * _UNITS[unit]
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        return None
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return timedelta(seconds=seconds) if seconds < _GO_LONGEST else None
 
 
 def prometheus_window(text: str, scale: float) -> str | None:
@@ -39,13 +36,12 @@ def prometheus_window(text: str, scale: float) -> str | None:
 
     Whole milliseconds, never less than one (https://prometheus.io/docs/prometheus/latest/querying/basics/#float-literals-and-time-durations).
     """
-    parts = _PROMETHEUS.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    if not _PROMETHEUS.fullmatch(text):
         return None
-    if scale == 1:
-        return text
-    total = sum(int(number) * _PROMETHEUS_MS[unit] for number, unit in parts)
-    return f"{max(1, round(total / scale))}ms"
+    total = sum(int(number) * _PROMETHEUS_MS[unit] for number, unit in _PART.findall(text))
+    if not total:
+        return None
+    return text if scale == 1 else f"{max(1, round(total / scale))}ms"
 
 
 def words(length: timedelta) -> str:
