@@ -1,0 +1,297 @@
+"""Small canaries, states and snapshots for tables, and strategies that draw any of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from handlers.rollout import canary as canaries
+from handlers.rollout.analysis import Analysis, Hook, Metric, Webhook
+from handlers.rollout.canary import Canary
+from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
+from handlers.rollout.snapshot import Cause, CauseKind, Options, Primary, Snapshot, Target
+from handlers.rollout.stages import RETRY
+from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
+from handlers.rollout.weights import Weights
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+OLD, NEW, NEWER = "1-old", "1-new", "1-newer"
+TICK = Cause(kind=CauseKind.TICK)
+PROMOTED_PHASES = (Phase.PROMOTING, Phase.FINALISING)
+RESTING = (Phase.INITIALIZING, Phase.INITIALIZED, Phase.SUCCEEDED)
+RUNNING = (Phase.PROGRESSING, Phase.WAITING_PROMOTION, *PROMOTED_PHASES)
+
+
+def seconds(number: float) -> timedelta:
+    """A short timedelta."""
+    return timedelta(seconds=number)
+
+
+def canary_object(*, annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    """A Canary as the API server shows it: the smallest valid one, and these parts of its spec."""
+    analysis = {"interval": "60s", "threshold": 2, "maxWeight": 50, "stepWeight": 10}
+    return {
+        "metadata": {
+            "namespace": "test",
+            "name": "podinfo",
+            "uid": "u-1",
+            "generation": 3,
+            "annotations": annotations or {},
+        },
+        "spec": {
+            "targetRef": {"kind": "Deployment", "name": "podinfo"},
+            "service": {"port": 9898},
+            "analysis": analysis,
+            **spec,
+        },
+    }
+
+
+def a_canary(
+    *, spec: dict[str, Any] | None = None, annotations: dict[str, str] | None = None, **analysis: Any
+) -> Canary:
+    """A Canary: interval 60 s, threshold 2, steps of 10 up to 50, and these changes to its analysis."""
+    obj = canary_object(annotations=annotations, **(spec or {}))
+    obj["spec"]["analysis"] |= analysis
+    return canaries.parse(obj)
+
+
+def a_webhook(kind: Hook, name: str = "hook") -> Webhook:
+    """A webhook of one type."""
+    return Webhook(type=kind, name=name, url="http://hooks.test/")
+
+
+def with_webhooks(*kinds: Hook) -> Canary:
+    """A Canary with one webhook of each of these types, named after its type."""
+    canary = a_canary()
+    hooks = tuple(a_webhook(kind, kind.value) for kind in kinds)
+    return replace(canary, analysis=replace(canary.analysis, webhooks=hooks))
+
+
+def answered(kind: Hook, outcome: Outcome, text: str = "", name: str = "hook") -> Finding:
+    """What a webhook answered."""
+    return Finding(check=HookCheck(a_webhook(kind, name), Phase.PROGRESSING), outcome=outcome, text=text)
+
+
+def measured(metric: Metric, outcome: Outcome, value: float | None = None, text: str = "") -> Finding:
+    """What a metric showed."""
+    return Finding(check=MetricCheck(metric), outcome=outcome, value=value, text=text)
+
+
+def a_claim(intent: Intent = Intent.RAISE, *, left: float = -1, revision: str = NEW, nonce: str = "n-1") -> Claim:
+    """A claim with this many seconds left; by default it has run out."""
+    return Claim(nonce=nonce, intent=intent, revision=revision, until=NOW + seconds(left))
+
+
+def a_state(phase: Phase = Phase.PROGRESSING, **fields: Any) -> State:
+    """A state in this phase, whose last step was an interval ago."""
+    promoted = NEW if phase in PROMOTED_PHASES else OLD
+    return State(
+        **{
+            "seq": 5,
+            "phase": phase,
+            "revision": OLD if phase in (*RESTING, Phase.WAITING) else NEW,
+            "promoted": promoted,
+            "started": NOW - seconds(600),
+            "stepped": NOW - seconds(60),
+            **fields,
+        }
+    )
+
+
+def a_target(revision: str = NEW, **fields: Any) -> Target:
+    """A target that runs two ready pods."""
+    return Target(**{"revision": revision, "replicas": 2, "ready": True, "pods": 2, "ours": True, **fields})
+
+
+def a_resting_target(revision: str = OLD, **fields: Any) -> Target:
+    """A target without pods, scaled down by us."""
+    return a_target(revision, **{"replicas": 0, "ready": False, "pods": 0, **fields})
+
+
+def lost(why: str = "0 of 2 updated replicas are available", **fields: Any) -> dict[str, Any]:
+    """The fields of a workload without any ready pod."""
+    return {"ready": False, "pods": 0, "why": why, **fields}
+
+
+def a_primary(promoted: str = OLD, **fields: Any) -> Primary:
+    """A primary with two ready pods."""
+    return Primary(**{"promoted": promoted, "ready": True, "pods": 2, **fields})
+
+
+def a_snapshot(phase: Phase = Phase.PROGRESSING, /, **fields: Any) -> Snapshot:
+    """A canary in this phase, with all around it as it should be; `weight` stands for state and routes alike."""
+    weight = fields.pop("weight", 0)
+    state: State | None = fields.pop("state", a_state(phase, weight=weight))
+    known = state or State()
+    resting = known.phase in (*RESTING, Phase.FAILED, Phase.WAITING) and not known.weight
+    target = a_resting_target(known.revision or NEW) if resting else a_target(known.revision)
+    return Snapshot(
+        **{
+            "now": NOW,
+            "cause": TICK,
+            "canary": a_canary(),
+            "state": state,
+            "target": target,
+            "primary": a_primary(known.promoted),
+            "routes": Weights(100 - known.weight, known.weight),
+            **fields,
+        }
+    )
+
+
+def an_alert(*, key: str = "f/1", began: datetime | None = NOW, text: str = "HighErrorRate") -> Cause:
+    """A firing alert that names the canary."""
+    return Cause(kind=CauseKind.ALERT, alert=key, alert_started=began, text=text)
+
+
+TIMES = st.integers(-7_200_000, 7_200_000).map(lambda ms: NOW + timedelta(milliseconds=ms))
+"""Whole milliseconds, as states keep them."""
+REVISIONS = st.sampled_from([OLD, NEW, NEWER])
+WEIGHTS = st.integers(0, 100)
+METRICS = st.sampled_from(
+    [
+        Metric(name="request-success-rate", window="1m", low=99.0),
+        Metric(name="request-duration", window="1m", high=500.0),
+        Metric(name="errors", window="1m", high=1.0, template=("test", "errors")),
+        Metric(name="query", window="1m", high=1.0, query="vector(0)"),
+    ]
+)
+
+
+@st.composite
+def analyses(draw: st.DrawFn) -> Analysis:
+    """Any analysis that `parse` lets through."""
+    steps = sorted(draw(st.lists(st.integers(1, 100), max_size=6)))
+    return Analysis(
+        interval=seconds(draw(st.integers(10, 100))),
+        threshold=draw(st.integers(1, 4)),
+        max_weight=draw(WEIGHTS),
+        step_weight=draw(st.integers(0 if steps else 1, 100)),
+        step_weights=tuple(steps),
+        step_weight_promotion=draw(WEIGHTS),
+        metrics=tuple(draw(st.lists(METRICS, max_size=3))),
+        webhooks=tuple(a_webhook(kind, kind.value) for kind in draw(st.lists(st.sampled_from(Hook), max_size=4))),
+    )
+
+
+@st.composite
+def any_canary(draw: st.DrawFn) -> Canary:
+    """Any Canary."""
+    return replace(
+        a_canary(),
+        analysis=draw(analyses()),
+        skip_analysis=draw(st.booleans()),
+        suspend=draw(st.booleans()),
+        deleting=draw(st.sampled_from([False, False, False, True])),
+        annotations=draw(st.sampled_from([{}, {RETRY: "1"}])),
+    )
+
+
+CLAIMS = st.builds(
+    Claim, nonce=st.sampled_from(["n-1", "mine.1"]), intent=st.sampled_from(Intent), revision=REVISIONS, until=TIMES
+)
+MESSAGES = st.builds(
+    Message, kind=st.sampled_from(Kind), text=st.text(), phase=st.sampled_from(Phase), id=st.text(), revision=st.text()
+)
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """Any state that a sequence of steps can leave behind, and many more."""
+    phase = draw(st.sampled_from(Phase))
+    carries = phase not in RESTING and phase is not Phase.FINALISING
+    maybe = st.none() | TIMES
+    return State(
+        seq=draw(st.integers(0, 99)),
+        phase=phase,
+        weight=draw(WEIGHTS) if carries else 0,
+        mirrored=draw(st.booleans()),
+        iterations=draw(st.integers(0, 3)),
+        failed=draw(st.integers(0, 4)),
+        revision=draw(REVISIONS),
+        promoted=draw(REVISIONS),
+        rest=draw(st.sampled_from([Phase.INITIALIZED, Phase.SUCCEEDED])),
+        waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook gate"])),
+        retried=draw(st.sampled_from(["", "1"])),
+        started=draw(maybe),
+        stepped=draw(maybe),
+        deadline=draw(maybe),
+        tell_after=draw(maybe),
+        claim=draw(st.none() | CLAIMS),
+        alerts=tuple(draw(st.lists(st.sampled_from(["f/1", "f/2"]), unique=True))),
+        outbox=tuple(draw(st.lists(MESSAGES, max_size=2))),
+        observed=draw(st.dictionaries(st.text(), st.text(), max_size=3)),
+    )
+
+
+@st.composite
+def targets(draw: st.DrawFn) -> Target:
+    """Any target; a ready one has pods, one that is scaled to zero is not ready."""
+    replicas, pods = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    ready = bool(replicas and pods) and draw(st.booleans())
+    exceeded = not ready and draw(st.booleans())
+    revision, ours = draw(REVISIONS), draw(st.booleans())
+    return Target(revision=revision, replicas=replicas, ready=ready, pods=pods, ours=ours, exceeded=exceeded, why="why")
+
+
+@st.composite
+def primaries(draw: st.DrawFn) -> Primary:
+    """Any primary; a ready one has pods."""
+    pods = draw(st.integers(0, 3))
+    ready = bool(pods) and draw(st.booleans())
+    exceeded = not ready and draw(st.booleans())
+    return Primary(promoted=draw(st.just("") | REVISIONS), ready=ready, pods=pods, exceeded=exceeded, why="why")
+
+
+CAUSES = st.just(TICK) | st.builds(
+    an_alert, key=st.sampled_from(["f/1", "f/3"]), began=st.none() | TIMES, text=st.just("Slow")
+)
+ROUTES = st.builds(lambda canary, mirrored: Weights(100 - canary, canary, mirrored), WEIGHTS, st.booleans())
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Anything that can be gathered."""
+    state = draw(st.none() | states())
+    routes = Weights(100 - state.weight, state.weight, state.mirrored) if state else None
+    return Snapshot(
+        now=draw(TIMES),
+        cause=draw(CAUSES),
+        canary=draw(any_canary()),
+        state=state,
+        target=draw(st.none() | targets()),
+        primary=draw(st.none() | primaries()),
+        routes=draw(st.sampled_from([routes, routes, None]) | ROUTES),
+        drift=draw(st.booleans()),
+        mine=draw(st.sampled_from(["", "mine"])),
+        options=Options(total=draw(st.booleans())),
+    )
+
+
+@st.composite
+def answers(draw: st.DrawFn, checks: Sequence[Check]) -> tuple[Finding, ...]:
+    """What asking these checks may find: each group in turn, until one settles it."""
+    findings: list[Finding] = []
+    for group in in_groups(checks):
+        findings += [draw(_answer(check)) for check in group]
+        if settled(findings):
+            break
+    return tuple(findings)
+
+
+def _answer(check: Check) -> st.SearchStrategy[Finding]:
+    if isinstance(check, HookCheck):
+        outcomes = [Outcome.PASSED, Outcome.PASSED, Outcome.REFUSED, Outcome.NOT_YET, Outcome.ERROR]
+    elif isinstance(check, MetricCheck):
+        outcomes = [Outcome.PASSED, Outcome.PASSED, Outcome.FAILED, Outcome.NO_DATA, Outcome.ERROR]
+    else:
+        outcomes = [Outcome.PASSED, Outcome.ERROR]
+    return st.builds(
+        lambda outcome: Finding(
+            check=check, outcome=outcome, value=1.0 if outcome is Outcome.FAILED else None, text="text"
+        ),
+        st.sampled_from(outcomes),
+    )
