@@ -15,6 +15,7 @@ from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVIC
 PROGRESS_DEADLINE = 600
 """Seconds; Flagger's default, `v1beta1.ProgressDeadlineSeconds`."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _LONGEST = 63 - len("-primary")
 
 
@@ -212,11 +213,9 @@ def _verbatim(spec: Field) -> dict[str, Any]:
 
 
 def _target_port(spec: Field) -> int | str:
-    if isinstance(spec.value, str) and not spec.value.isdigit():
-        return spec.value
-    if isinstance(spec.value, str):
-        return Field(int(spec.value), spec.path).whole(0, 0, 65535)
-    return spec.whole(0, 0, 65535)
+    if not isinstance(spec.value, str):
+        return spec.whole(0, 0, 65535)
+    return Field(int(spec.value), spec.path).whole(0, 0, 65535) if _NUMBER.fullmatch(spec.value) else spec.value
 
 
 def _metadata(spec: Field) -> CustomMetadata:
