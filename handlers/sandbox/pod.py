@@ -8,6 +8,7 @@ closes: the process that started it is gone then.
 """
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from itertools import count
 
 REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
 LONGEST_HEAD = 65536
+GLANCE = 0.5  # seconds
 
 
 class Pod:
@@ -129,8 +131,8 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=serve, args=(pod, listener), daemon=True).start()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    while sys.stdin.buffer.read(1024):
-        pass
+    while not select.select([sys.stdin], [], [], GLANCE)[0] or os.read(sys.stdin.fileno(), 1024):
+        pass  # no endless read: a signal that came just before it would go unheard
     end(pod, listener, 0)
 
 

@@ -4,7 +4,7 @@ import argparse
 import logging
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,6 +22,8 @@ from handlers.sandbox.kube import DEPLOYMENTS, ApiError, Kube, Object, resource_
 from handlers.sandbox.node import DRAIN_SECONDS
 from handlers.sandbox.process import SandboxError, wait_for
 from handlers.sandbox.prometheus import Prometheus, configuration
+
+GLANCE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +130,20 @@ class Sandbox:
         self.kube = Kube.from_kubeconfig(self.kubeconfig)
 
     def _start_parts(self, starting: ExitStack, directory: Path) -> None:
+        """Start programs in threads: a signal interrupts the main thread only, never between a start and its record."""
         self.agents = Agents(self.kube, directory / "envoy", drain=self.options.drain)
         self.alertmanager = Alertmanager(directory / "alertmanager", self.options.alertmanager)
         starting.callback(self.alertmanager.stop)
         starting.callback(self.agents.stop)
-        with ThreadPoolExecutor(2) as both:
-            others = [both.submit(self.alertmanager.start)] if self.options.metrics else []
-            for started in (both.submit(self.agents.start), *others):
+        with ThreadPoolExecutor(2) as workers:
+            others = [workers.submit(self.alertmanager.start)] if self.options.metrics else []
+            for started in (workers.submit(self.agents.start), *others):
                 started.result()
-        if self.options.metrics:
-            config = configuration(self.envoy_url, self.alertmanager.url, interval=self.options.interval)
-            self.prometheus = Prometheus(directory / "prometheus", config, self.options.rules)
-            starting.callback(self.prometheus.stop)
-            self.prometheus.start()
+            if self.options.metrics:
+                config = configuration(self.envoy_url, self.alertmanager.url, interval=self.options.interval)
+                self.prometheus = Prometheus(directory / "prometheus", config, self.options.rules)
+                starting.callback(self.prometheus.stop)
+                workers.submit(self.prometheus.start).result()
 
 
 def main_sandbox(arguments: Sequence[str]) -> int:
@@ -158,13 +161,13 @@ def main_sandbox(arguments: Sequence[str]) -> int:
         with Sandbox(options) as sandbox:
             sys.stdout.write(addresses(sandbox))
             sys.stdout.flush()
-            threading.Event().wait()
+            while True:  # no endless wait: a signal that came just before it would go unheard
+                time.sleep(GLANCE_SECONDS)
     except KeyboardInterrupt:
         return 0
     except SandboxError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
 
 
 def addresses(sandbox: Sandbox) -> str:
@@ -180,5 +183,5 @@ def addresses(sandbox: Sandbox) -> str:
 def _interrupt(*_: Any) -> None:
     """The first signal ends the sandbox; more of them do not disturb that."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
