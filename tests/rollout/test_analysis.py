@@ -177,6 +177,7 @@ def test_the_url_of_a_webhook_is_not_in_its_repr() -> None:
     assert "hooks.test" not in repr(webhook())
 
 
+UNKNOWN = "request-success-rate or request-duration, and the metric has neither templateRef nor query"
 LATER = "is not supported by this version; use stepWeight or stepWeights"
 BAD = [
     ({"iterations": 5}, f"iterations: {LATER}"),
@@ -209,8 +210,7 @@ BAD = [
     ({"metrics": [{"name": "a", "templateRef": {"namespace": "b"}}]}, "metrics[0].templateRef.name: is required"),
     (
         {"metrics": [{"name": "latency"}]},
-        "metrics[0].name: 'latency' is not request-success-rate or request-duration,"
-        " and the metric has neither templateRef nor query",
+        f"metrics[0].name: 'latency' is not {UNKNOWN}",
     ),
     (
         {"metrics": [RATE | {"thresholdRange": {"min": 2, "max": 1}}]},
