@@ -131,7 +131,14 @@ def token(obj: Object | None) -> str:
     return str(generation(obj)) if generation(obj) else f"v{resource_version(obj)}"
 
 
-def observed(scene: Scene) -> Mapping[str, str]:
-    """The tokens of all that was read or written, over those from before."""
+def observed(scene: Scene, standing: State) -> Mapping[str, str]:
+    """The tokens of all that was read or written, over those from before.
+
+    A target whose revision the state does not name is not seen yet, or no tick would come to it: a rollback, for one,
+    ends without a look at what was pushed meanwhile.
+    """
     new = {key(ref): token(obj) for ref, obj in scene.objects.items()}
+    target = scene.snapshot.target
+    if target and target.revision != standing.revision:
+        new[key(scene.canary.target)] = ""
     return {**scene.snapshot.known.observed, **new, key(scene.canary.ref): token(scene.raw)}

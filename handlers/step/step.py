@@ -173,7 +173,7 @@ class _Attempt:
             return
         said = self._said(decision)
         left = _kept(self.known.outbox, tell.to_webhooks(self.world, self.scene.canary, said))
-        new = replace(decision.state, outbox=left, observed=observed(self.scene))
+        new = replace(decision.state, outbox=left, observed=observed(self.scene, decision.state))
         if new == self.known and not self._claimed():
             self._show(self.known)  # a process may have died before it did
             self._tell_late()

@@ -3,10 +3,12 @@
 from collections import defaultdict
 
 from handlers.errors import Unavailable
+from handlers.rollout.revision import of_target
 from handlers.rollout.snapshot import Cause
+from handlers.step.ports import Response
 from tests.fakes import TICK, Died, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
-from tests.protocol.scenarios import AFTER, GATE, NEWS, SUCCESS, after_a_failed_check, with_analysis
+from tests.protocol.scenarios import AFTER, GATE, NEWS, START, SUCCESS, after_a_failed_check, pushed, with_analysis
 
 CANARY = "/canaries/app"
 
@@ -106,3 +108,24 @@ def test_how_post_rollout_went_was_lost_when_the_event_webhook_was_down() -> Non
     finish(lab)
     assert any("Post-rollout check after passed" in about for about in keys(lab))
     assert not [url for url, _, _ in told(lab) if url == AFTER["url"]]
+
+
+def test_a_push_that_came_before_an_alert_was_never_looked_at() -> None:
+    """A rollback does not ask what the target shows by now: the next tick has to."""
+    lab = at(new_lab(), "Progressing", 40)
+    lab.push("app:v3")
+    lab.step(an_alert(lab.clock.moment))
+    assert lab.phase == "Failed"
+    finish(lab)
+    assert (lab.phase, state_of(lab).promoted) == ("Succeeded", of_target(lab.target))
+
+
+def test_a_gate_that_asked_for_patience_at_rest_was_never_asked_again() -> None:
+    """A confirm-rollout webhook that is not done yet leaves the canary at rest, and is asked again by the next tick."""
+    lab = pushed(with_analysis(webhooks=[START]))
+    patience = Response(status=202, headers={"preference-applied": "respond-async"})
+    lab.webhooks.answers[START["url"]] = [patience, 200]
+    lab.tick()
+    assert lab.phase == "Initialized"
+    finish(lab)
+    assert lab.phase == "Succeeded"
