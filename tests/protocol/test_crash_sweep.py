@@ -7,10 +7,8 @@ import pytest
 
 from tests.fakes import Lab
 from tests.protocol.harness import Fault, Trace, content, finish, picture, process, run, told, twin
+from tests.protocol.invariants import TRANSITIONS
 from tests.protocol.scenarios import AFTER, NEWS, SCENARIOS, Scenario
-
-HOOKED = tuple(scenario for scenario in SCENARIOS if scenario.name.endswith("-with-hooks"))
-TRANSITIONS = ("New revision", "Advance", "Copying", "Routing", "completed", "Rolling back", "Canary failed")
 
 
 def to_the_end(lab: Lab, scenario: Scenario) -> Lab:
@@ -49,33 +47,35 @@ def sweep_of(scenario: Scenario, points: int) -> Iterator[tuple[Fault, Lab]]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_fault_at_any_call_changes_nothing_in_the_end(scenario: Scenario) -> None:
-    """Whatever call of a step goes wrong, later events end the rollout as if it had not (invariant 4)."""
+    """Whatever call of a step goes wrong, later events end the rollout as if it had not (invariant 4).
+
+    And event and post-rollout webhooks get each message, again if need be, but always under one key (invariant 12).
+    """
     clean, points = without_a_crash(scenario)
     assert (clean.phase, points > 5) == (scenario.ends, True)
-    expected = picture(clean)
+    expected, to_tell = picture(clean), messages(clean)
+    assert bool(to_tell) == scenario.name.endswith("-with-hooks")
     for fault, lab in sweep_of(scenario, points):
         assert picture(lab) == expected, fault
+        all_told(fault, messages(lab), to_tell)
 
 
-@pytest.mark.parametrize("scenario", HOOKED, ids=lambda scenario: scenario.name)
-def test_a_fault_at_any_call_loses_no_message(scenario: Scenario) -> None:
-    """Event and post-rollout webhooks get each message, again if need be, but always under one key (invariant 12)."""
-    clean, points = without_a_crash(scenario)
-    expected = messages(clean)
-    assert expected
-    for fault, lab in sweep_of(scenario, points):
-        sent = messages(lab)
-        for message, keys in expected.items():
-            # a question that was not answered is told as such, but what was done is told as ever
-            if fault.kind == "dies" or any(words in message[1] for words in TRANSITIONS):
-                assert sent[message], (fault, message)
-            if len(keys) == 1:
-                assert len(sent[message]) < 2, (fault, message, sent[message])
+Messages = defaultdict[tuple[str, str], set[str]]
 
 
-def messages(lab: Lab) -> defaultdict[tuple[str, str], set[str]]:
+def all_told(fault: Fault, sent: Messages, expected: Messages) -> None:
+    """Nothing is lost, and nothing comes twice with different keys."""
+    for message, keys in expected.items():
+        # a question that was not answered is told as such, but what was done is told as ever
+        if fault.kind == "dies" or any(words in message[1] for words in TRANSITIONS):
+            assert sent[message], (fault, message)
+        if len(keys) == 1:
+            assert len(sent[message]) < 2, (fault, message, sent[message])
+
+
+def messages(lab: Lab) -> Messages:
     """The keys under which each message was sent to webhooks that are told, and not asked."""
-    keys: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    keys: Messages = defaultdict(set)
     for url, about, key in told(lab):
         if url in (NEWS["url"], AFTER["url"]):
             keys[url, about].add(key)

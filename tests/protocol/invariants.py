@@ -1,0 +1,109 @@
+"""What must hold at every single write, whoever makes it (design: invariants 1, 2, 3, 5 and 12)."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from handlers.rollout.revision import of_target
+from handlers.rollout.state import Intent
+from tests.fakes import WRITES, Lab
+from tests.protocol.harness import Watcher, state_of
+
+MAX_WEIGHT = 60
+INTERVAL = timedelta(seconds=10)
+SLACK = timedelta(seconds=1)
+TRANSITIONS = ("New revision", "Advance", "Copying", "Routing", "completed", "Rolling back", "Canary failed")
+
+
+@dataclass
+class Observer:
+    """Looks at the cluster after each call and writes down what is wrong."""
+
+    lab: Lab
+    broken: list[str] = field(default_factory=list)
+    intended: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
+    raised: datetime | None = None
+    weight: int = 0
+    promoted: str = ""
+
+    def __post_init__(self) -> None:
+        self.weight = (self.lab.weights or (100, 0))[1]
+        self.promoted = self._promoted()
+
+    @property
+    def watcher(self) -> Watcher:
+        """What to hand to processes that are let go freely."""
+        return Watcher(after=self.after)
+
+    def after(self, verb: str, path: str) -> None:
+        """To be called after each call of anybody."""
+        if verb == "query":
+            self._asked()
+        if verb not in WRITES:
+            return
+        if "virtualservices" in path:
+            self._routed()
+        elif path.endswith("/deployments/app"):
+            self._scaled()
+        elif path.endswith("/deployments/app-primary"):
+            self._copied()
+        elif path.endswith("/canaries/app"):
+            self._swapped()
+
+    def _must(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.broken.append(what)
+
+    def _asked(self) -> None:
+        claim, target = state_of(self.lab).claim, of_target(self.lab.target)
+        if claim and claim.intent is Intent.PROMOTE and claim.revision == target:
+            self.passed.add(target)
+
+    def _routed(self) -> None:
+        primary, weight = self.lab.weights or (0, 0)
+        before, self.weight = self.weight, weight
+        self._must(primary + weight == 100 and 0 <= weight <= MAX_WEIGHT, f"1: weights {primary}/{weight}")
+        if weight > before:
+            self._raised(before, weight)
+        if weight < before:
+            self._must(_ready(self.lab.primary) > 0, f"1: {before} to {weight}, but the primary has no ready pod")
+
+    def _raised(self, before: int, weight: int) -> None:
+        now, revision = self.lab.clock.moment, state_of(self.lab).revision
+        self._must(_ready(self.lab.target) > 0, f"1: {before} to {weight}, but the canary has no ready pod")
+        late = self.raised is None or now >= self.raised + INTERVAL - SLACK
+        self._must(late, f"2: {before} to {weight} at {now}, and the last raise was at {self.raised}")
+        self._must(revision not in self.intended, f"3: {before} to {weight} after the intent to roll {revision} back")
+        self.raised = now
+
+    def _scaled(self) -> None:
+        gone = self.lab.target["spec"]["replicas"] == 0
+        self._must(not (gone and self.weight), f"1: the target goes to 0 while it is sent {self.weight} %")
+
+    def _copied(self) -> None:
+        before, self.promoted = self.promoted, self._promoted()
+        if self.promoted != before:
+            self._must(self.promoted in self.passed, f"5: {self.promoted} was copied and had not passed its last step")
+            self._must(self.promoted not in self.intended, f"3: {self.promoted} was copied after its rollback's intent")
+
+    def _swapped(self) -> None:
+        state = state_of(self.lab)
+        if state.claim and state.claim.intent is Intent.ROLLBACK:
+            self.intended.add(state.revision)
+        self._must(0 <= state.weight <= MAX_WEIGHT, f"1: the state says {state.weight} %")
+
+    def _promoted(self) -> str:
+        return str(((self.lab.primary or {}).get("metadata", {}).get("annotations") or {}).get("serinus.dev/promoted"))
+
+
+def _ready(workload: dict[str, dict[str, int]]) -> int:
+    if not workload["spec"].get("replicas", 1):
+        return 0
+    return int(workload.get("status", {}).get("availableReplicas", 0))
+
+
+def told_twice(lab: Lab) -> list[str]:
+    """Transitions that were told more than once."""
+    said = Counter(event for event in lab.events if any(words in event for words in TRANSITIONS))
+    return [event for event, times in said.items() if times > 1]
