@@ -51,9 +51,12 @@ def _check(finding: Finding) -> Mapping[str, Any]:
 
 
 def append(annotations: Mapping[str, str], new: Mapping[str, Any], state: str) -> str:
-    """The annotation with one entry more, and as many old ones as there is room for beside the state."""
+    """The annotation with one entry more, and as many old ones as there is room for beside the state.
+
+    An entry that alone has no room is left out: the state is the truth, and its write must not fail.
+    """
     entries = [*load(annotations), new][-_ENTRIES:]
-    while len(entries) > 1 and len(_dump(entries).encode()) + len(state.encode()) > LIMIT:
+    while entries and len(_dump(entries).encode()) + len(state.encode()) > LIMIT:
         entries.pop(0)
     return _dump(entries)
 
