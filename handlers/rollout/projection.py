@@ -52,5 +52,5 @@ def _condition(state: State, current: Object, moment: str) -> Object | None:
         "reason": state.phase.value,
         "message": message,
         "lastUpdateTime": moment,
-        "lastTransitionTime": old["lastTransitionTime"] if old.get("status") == promoted else moment,
+        "lastTransitionTime": old.get("lastTransitionTime", moment) if old.get("status") == promoted else moment,
     }
