@@ -11,6 +11,7 @@ from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Message
 
 _WHOLE = 1e21
+_LONGEST = 2**63 // 10**6  # milliseconds: no time.Duration is longer
 
 
 def number(value: float) -> str:
@@ -34,7 +35,7 @@ def limit(metric: Metric, value: float) -> str:
 
 def _milliseconds(value: float) -> str:
     # Flagger cuts to whole milliseconds (observers/istio.go, GetRequestDuration)
-    return words(timedelta(milliseconds=int(value)))
+    return words(timedelta(milliseconds=max(-_LONGEST, min(int(value), _LONGEST))))
 
 
 def comparison(metric: Metric, value: float) -> str:
