@@ -127,6 +127,7 @@ def test_no_request_is_lost(story: Story) -> None:
     story.until("Succeeded")
     story.push("1.0.2")
     story.until("Progressing", 25)
+    wait_for(lambda: "1.0.2" in story.traffic.summary().versions, "an answer of 1.0.2", PATIENCE)
     story.alert()
     assert story.canary["status"]["phase"] == "Failed"
     summary = story.over()
