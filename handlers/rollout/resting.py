@@ -86,6 +86,8 @@ def adrift(s: Snapshot, findings: Findings) -> Decision:
         actions.append(Route(0))
         if leftover(s):
             actions.append(ScaleToZero())
+    elif s.routes:
+        actions.append(Route(s.routes.canary, s.routes.mirrored))  # whoever serves now goes on serving
     state = at_rest(s, findings).state
     return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state)
 
@@ -95,6 +97,7 @@ def primary_missing(s: Snapshot, _: Findings) -> Decision:
     if s.target and s.target.revision == s.promoted:
         return Decision(
             told="make the primary again from the promoted revision",
+            intent=Intent.BOOTSTRAP,
             actions=(CreatePrimary(s.promoted),),
             state=settle(s),
             messages=(warning(s.known.phase, f"{s.primary_text} is missing, making it again"),),

@@ -124,18 +124,18 @@ def _at_rest(s: Snapshot, state: State) -> Stage:
     revision = _revision(s)
     failed_again = state.phase is Phase.FAILED and revision == state.revision and not retry(s, state)
     if revision == s.promoted or failed_again:
-        if state.phase is Phase.FAILED and state.weight:
-            return Stage.HOLDING
         if s.primary is None:
             return Stage.PRIMARY_MISSING
+        if state.phase is Phase.FAILED and state.weight:
+            return Stage.HOLDING
         return Stage.ADRIFT if _adrift(s) else Stage.AT_REST
     return Stage.NEW_REVISION
 
 
 def _adrift(s: Snapshot) -> bool:
-    stray = s.routes is None or s.routes.canary > 0 or s.routes.mirrored
-    if stray and not s.primary_can_serve:
+    if not s.primary_can_serve:
         return s.drift  # whoever serves now goes on serving
+    stray = s.routes is None or s.routes.canary > 0 or s.routes.mirrored
     return stray or leftover(s) or s.drift
 
 

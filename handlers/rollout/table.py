@@ -67,7 +67,9 @@ TABLE: Mapping[Stage, Row] = {
     ),
     Stage.AT_REST: Row(resting.at_rest, "nothing"),
     Stage.ADRIFT: Row(resting.adrift, "put Services, routes and our own replicas back"),
-    Stage.PRIMARY_MISSING: Row(resting.primary_missing, "make it again, if the target still shows what was promoted"),
+    Stage.PRIMARY_MISSING: Row(
+        resting.primary_missing, "make it again, if the target still shows what was promoted", (), Intent.BOOTSTRAP
+    ),
     Stage.TARGET_MISSING: Row(resting.target_missing, "wait; traffic of a canary goes to the primary"),
     Stage.NEW_REVISION: Row(
         advance.start, "target up → Progressing; else → Waiting", (Ask.CONFIRM_ROLLOUT,), Intent.START

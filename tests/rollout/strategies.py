@@ -80,7 +80,7 @@ def measured(metric: Metric, outcome: Outcome, value: float | None = None, text:
     return Finding(check=MetricCheck(metric), outcome=outcome, value=value, text=text)
 
 
-def a_claim(intent: Intent = Intent.RAISE, *, left: float = -1, revision: str = NEW, nonce: str = "n-1") -> Claim:
+def a_claim(intent: Intent = Intent.RAISE, *, left: float = -1, revision: str = NEW, nonce: str = "n.1") -> Claim:
     """A claim with this many seconds left; by default it has run out."""
     return Claim(nonce=nonce, intent=intent, revision=revision, until=NOW + seconds(left))
 
@@ -191,7 +191,7 @@ def any_canary(draw: st.DrawFn) -> Canary:
 
 
 CLAIMS = st.builds(
-    Claim, nonce=st.sampled_from(["n-1", "mine.1"]), intent=st.sampled_from(Intent), revision=REVISIONS, until=TIMES
+    Claim, nonce=st.sampled_from(["n.1", "mine.1"]), intent=st.sampled_from(Intent), revision=REVISIONS, until=TIMES
 )
 MESSAGES = st.builds(
     Message, kind=st.sampled_from(Kind), text=st.text(), phase=st.sampled_from(Phase), id=st.text(), revision=st.text()

@@ -15,6 +15,8 @@ TEMPLATE = Metric(name="errors", window="1m", low=0.5, high=10.0, template=("tes
 QUERY = Metric(name="inline", window="1m", low=2.0, high=10.0, query="vector(1)")
 UNNAMED = Metric(name="request-success-rate", window="1m", high=1.0, query="vector(1)")
 HALT = "Halt podinfo.test advancement"
+NO_VALUES = "Halt advancement no values found for"
+PROBABLY = "probably podinfo.test is not receiving traffic"
 
 
 def told(finding: Finding, phase: Phase = Phase.PROGRESSING) -> Message | None:
@@ -51,18 +53,10 @@ def test_a_metric_out_of_its_range_is_told_as_flagger_does(metric: Metric, value
 @pytest.mark.parametrize(
     ("metric", "text"),
     [
-        (
-            RATE,
-            "Halt advancement no values found for istio metric request-success-rate "
-            "probably podinfo.test is not receiving traffic: running query failed: no values found",
-        ),
-        (
-            DURATION,
-            "Halt advancement no values found for istio metric request-duration "
-            "probably podinfo.test is not receiving traffic",
-        ),
-        (TEMPLATE, "Halt advancement no values found for custom metric: errors: no values found"),
-        (QUERY, "Halt advancement no values found for metric: inline"),
+        (RATE, f"{NO_VALUES} istio metric request-success-rate {PROBABLY}: running query failed: no values found"),
+        (DURATION, f"{NO_VALUES} istio metric request-duration {PROBABLY}"),
+        (TEMPLATE, f"{NO_VALUES} custom metric: errors: no values found"),
+        (QUERY, f"{NO_VALUES} metric: inline"),
     ],
     ids=["success rate", "duration", "template", "query"],
 )

@@ -1,0 +1,251 @@
+"""In which situation a canary is found: each one reached, and each border between two."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.stages import RETRY, Stage, live, stage_of
+from handlers.rollout.state import Intent, Phase
+from handlers.rollout.weights import Weights
+from tests.rollout.strategies import (
+    NEW,
+    NEWER,
+    NOW,
+    OLD,
+    a_canary,
+    a_claim,
+    a_primary,
+    a_resting_target,
+    a_snapshot,
+    a_state,
+    a_target,
+    an_alert,
+    lost,
+    seconds,
+    snapshots,
+)
+
+PROGRESSING, WAITING, PROMOTING, FINALISING = Phase.PROGRESSING, Phase.WAITING, Phase.PROMOTING, Phase.FINALISING
+INITIALIZED, SUCCEEDED, FAILED = Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED
+DELETING = replace(a_canary(), deleting=True)
+SUSPENDED = a_canary(spec={"suspend": True})
+SKIPPING = a_canary(spec={"skipAnalysis": True})
+RETRIED = a_canary(annotations={RETRY: "1"})
+JUST_NOW = NOW - seconds(5)
+STRAY = Weights(70, 30)
+
+
+def held(phase: Phase, intent: Intent, left: float = -1, revision: str = NEW, **fields: Any) -> Snapshot:
+    """A canary whose claim has run out, or has this many seconds left."""
+    known = a_state(phase, claim=a_claim(intent, left=left, revision=revision), weight=fields.pop("weight", 0))
+    return a_snapshot(state=known, **fields)
+
+
+def stepped_just_now(phase: Phase, **fields: Any) -> Snapshot:
+    """A canary whose last step was five seconds ago."""
+    return a_snapshot(state=a_state(phase, stepped=JUST_NOW, **fields))
+
+
+CASES = [
+    (Stage.DELETED, "deletion comes before all", a_snapshot(canary=DELETING)),
+    (Stage.DELETED, "also before alerts", a_snapshot(canary=DELETING, cause=an_alert())),
+    (Stage.BUSY, "somebody's claim is live", held(PROGRESSING, Intent.RAISE, left=1)),
+    (Stage.BUSY, "also while suspended", held(PROGRESSING, Intent.RAISE, left=1, canary=SUSPENDED)),
+    (Stage.NEXT_STEP, "a claim has run out", held(PROGRESSING, Intent.RAISE, left=0, weight=10)),
+    (Stage.NEXT_STEP, "the claim is ours", held(PROGRESSING, Intent.RAISE, left=9, weight=10, mine="n")),
+    (Stage.ROLLING_BACK, "a rollback was begun", held(PROGRESSING, Intent.ROLLBACK)),
+    (Stage.ROLLING_BACK, "suspended or not", held(PROGRESSING, Intent.ROLLBACK, canary=SUSPENDED)),
+    (Stage.ROLLING_BACK, "target or not", held(PROGRESSING, Intent.ROLLBACK, target=None)),
+    (Stage.SUSPENDED, "suspended", a_snapshot(canary=SUSPENDED)),
+    (Stage.SUSPENDED, "with a claim that has run out", held(PROGRESSING, Intent.PROMOTE, canary=SUSPENDED)),
+    (Stage.COPIED, "the primary carries what was claimed", held(PROGRESSING, Intent.PROMOTE, primary=a_primary(NEW))),
+    (
+        Stage.COPIED,
+        "target or not",
+        held(PROGRESSING, Intent.PROMOTE, primary=a_primary(NEW), target=None),
+    ),
+    (Stage.FIRST_STEP, "a copy was claimed and not made", held(PROGRESSING, Intent.PROMOTE)),
+    (Stage.TARGET_MISSING, "no target", a_snapshot(target=None)),
+    (Stage.TARGET_MISSING, "nor a state", a_snapshot(state=None, target=None)),
+    (Stage.BOOTSTRAP, "nobody has looked yet", a_snapshot(state=None)),
+    (Stage.BOOTSTRAP, "Initializing", a_snapshot(Phase.INITIALIZING)),
+    (Stage.AT_REST, "Initialized", a_snapshot(INITIALIZED)),
+    (Stage.AT_REST, "Succeeded", a_snapshot(SUCCEEDED)),
+    (Stage.AT_REST, "Failed, the target unchanged", a_snapshot(FAILED)),
+    (Stage.AT_REST, "Failed, the target reverted", a_snapshot(FAILED, target=a_resting_target(OLD))),
+    (Stage.AT_REST, "an outsider's replicas", a_snapshot(SUCCEEDED, target=a_target(OLD, ours=False))),
+    (Stage.AT_REST, "a retry that was made", a_snapshot(state=a_state(FAILED, retried="1"), canary=RETRIED)),
+    (Stage.AT_REST, "a retry of what did not fail", a_snapshot(SUCCEEDED, canary=RETRIED)),
+    (Stage.ADRIFT, "routes astray", a_snapshot(SUCCEEDED, routes=STRAY)),
+    (Stage.ADRIFT, "routes that mirror", a_snapshot(SUCCEEDED, routes=Weights(100, 0, mirrored=True))),
+    (Stage.ADRIFT, "no route at all", a_snapshot(SUCCEEDED, routes=None)),
+    (Stage.ADRIFT, "our replicas left", a_snapshot(SUCCEEDED, target=a_target(OLD))),
+    (Stage.ADRIFT, "an object changed", a_snapshot(SUCCEEDED, drift=True)),
+    (Stage.ADRIFT, "in Failed too", a_snapshot(FAILED, routes=STRAY)),
+    (Stage.AT_REST, "astray, and nobody else serves", a_snapshot(SUCCEEDED, routes=STRAY, primary=a_primary(**lost()))),
+    (
+        Stage.AT_REST,
+        "our replicas left, and nobody else serves",
+        a_snapshot(SUCCEEDED, target=a_target(OLD), primary=a_primary(**lost())),
+    ),
+    (Stage.ADRIFT, "an object changed, no pods", a_snapshot(SUCCEEDED, drift=True, primary=a_primary(**lost()))),
+    (Stage.PRIMARY_MISSING, "no primary", a_snapshot(SUCCEEDED, primary=None)),
+    (Stage.PRIMARY_MISSING, "nor after a failure", a_snapshot(FAILED, primary=None)),
+    (
+        Stage.PRIMARY_MISSING,
+        "nor after a failed promotion",
+        a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), primary=None),
+    ),
+    (Stage.NEW_REVISION, "a push at rest", a_snapshot(SUCCEEDED, target=a_resting_target(NEW))),
+    (Stage.NEW_REVISION, "a push in Failed", a_snapshot(FAILED, target=a_resting_target(NEWER))),
+    (Stage.NEW_REVISION, "a push, no primary", a_snapshot(SUCCEEDED, target=a_resting_target(NEW), primary=None)),
+    (Stage.NEW_REVISION, "a retry", a_snapshot(FAILED, canary=RETRIED)),
+    (Stage.WAITING, "an interval later", a_snapshot(WAITING, target=a_resting_target(NEW))),
+    (
+        Stage.NOT_DUE,
+        "not yet",
+        a_snapshot(state=a_state(WAITING, stepped=JUST_NOW), target=a_resting_target(NEW)),
+    ),
+    (Stage.REVERTED, "a push back while waiting", a_snapshot(WAITING)),
+    (Stage.REVERTED, "a push back mid-run", a_snapshot(PROGRESSING, weight=20, target=a_target(OLD))),
+    (Stage.REVERTED, "while it waits", a_snapshot(Phase.WAITING_PROMOTION, weight=50, target=a_target(OLD))),
+    (
+        Stage.PUSHED,
+        "a push back that nobody could take over from",
+        a_snapshot(PROGRESSING, weight=20, target=a_target(OLD), primary=a_primary(**lost())),
+    ),
+    (
+        Stage.REVERTED,
+        "a push back with nothing to take over",
+        a_snapshot(PROGRESSING, target=a_target(OLD), primary=a_primary(**lost())),
+    ),
+    (Stage.PUSHED, "another push mid-run", a_snapshot(PROGRESSING, weight=20, target=a_target(NEWER))),
+    (Stage.PUSHED, "before anything else", a_snapshot(PROGRESSING, target=a_resting_target(NEWER))),
+    (Stage.PUSHED, "while promoting", a_snapshot(PROMOTING, weight=50, target=a_target(NEWER))),
+    (Stage.PUSHED, "the old one while promoting", a_snapshot(PROMOTING, weight=50, target=a_target(OLD))),
+    (Stage.PUSHED, "while finalising", a_snapshot(FINALISING, target=a_target(NEWER))),
+    (Stage.PUSHED, "somebody put the old primary back", a_snapshot(PROMOTING, primary=a_primary(OLD))),
+    (Stage.SCALED_DOWN, "no replicas", a_snapshot(PROGRESSING, target=a_resting_target(NEW))),
+    (Stage.CANARY_NOT_READY, "no pods yet", a_snapshot(PROGRESSING, target=a_target(**lost()))),
+    (
+        Stage.CANARY_NOT_READY,
+        "before the threshold",
+        a_snapshot(state=a_state(failed=9), target=a_target(**lost())),
+    ),
+    (Stage.THRESHOLD, "failed checks", a_snapshot(state=a_state(failed=2, stepped=JUST_NOW))),
+    (Stage.NOT_DUE, "one failed check is not enough", stepped_just_now(PROGRESSING, failed=1)),
+    (Stage.NOT_DUE, "within the interval", stepped_just_now(PROGRESSING, weight=10)),
+    (Stage.SKIP_ANALYSIS, "skipAnalysis", a_snapshot(PROGRESSING, canary=SKIPPING)),
+    (Stage.SKIP_ANALYSIS, "the primary is what it repairs", a_snapshot(canary=SKIPPING, primary=a_primary(**lost()))),
+    (Stage.PRIMARY_NOT_READY, "a pod of the primary is missing", a_snapshot(primary=a_primary(ready=False))),
+    (Stage.PRIMARY_NOT_READY, "all of them, and none to compare", a_snapshot(primary=a_primary(**lost()))),
+    (
+        Stage.FIRST_STEP,
+        "only a promotion can repair the primary",
+        a_snapshot(primary=a_primary(exceeded=True, **lost())),
+    ),
+    (Stage.FIRST_STEP, "nothing on the canary yet", a_snapshot(PROGRESSING)),
+    (Stage.FIRST_STEP, "routes astray or not", a_snapshot(PROGRESSING, routes=STRAY)),
+    (Stage.NEXT_STEP, "something on it", a_snapshot(PROGRESSING, weight=10)),
+    (Stage.NEXT_STEP, "a mirror is something", a_snapshot(state=a_state(mirrored=True))),
+    (Stage.LAST_STEP, "the highest weight", a_snapshot(PROGRESSING, weight=50)),
+    (Stage.LAST_STEP, "maxWeight was lowered", a_snapshot(PROGRESSING, weight=80)),
+    (Stage.WAITING_PROMOTION, "the gate is asked again", a_snapshot(Phase.WAITING_PROMOTION, weight=50)),
+    (Stage.NOT_DUE, "but only each interval", stepped_just_now(Phase.WAITING_PROMOTION, weight=50)),
+    (Stage.PROMOTING, "the primary is ready", a_snapshot(PROMOTING, weight=50)),
+    (Stage.NOT_DUE, "one promotion step each interval", stepped_just_now(PROMOTING, weight=50)),
+    (Stage.PROMOTION_STUCK, "not ready", a_snapshot(PROMOTING, weight=50, primary=a_primary(NEW, ready=False))),
+    (Stage.PROMOTION_STUCK, "gone", a_snapshot(PROMOTING, weight=50, primary=None)),
+    (Stage.PROMOTION_STUCK, "after the shift", a_snapshot(FINALISING, primary=a_primary(NEW, **lost()))),
+    (Stage.FINALISING, "the last step", a_snapshot(FINALISING)),
+    (Stage.NOT_DUE, "an interval after the shift", stepped_just_now(FINALISING)),
+    (Stage.HOLDING, "the canary serves", a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW))),
+    (Stage.HOLDING, "retry or not", a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), canary=RETRIED)),
+    (
+        Stage.NEW_REVISION,
+        "a push while it serves",
+        a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), target=a_target(NEWER)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("stage", "s"), [pytest.param(st, s, id=f"{st.name}: {why}") for st, why, s in CASES])
+def test_a_situation_is_recognised(stage: Stage, s: Snapshot) -> None:
+    """Each stage, and what decides between two."""
+    assert stage_of(s) is stage
+
+
+ALERTED, TOO_LATE, PASSED_OVER = Stage.ALERTED, Stage.TOO_LATE, Stage.ALERT_PASSED_OVER
+ROLLBACK = a_claim(Intent.ROLLBACK)
+ALERTS = [
+    (ALERTED, "Progressing", a_state(PROGRESSING, weight=10)),
+    (ALERTED, "before the first weight", a_state(PROGRESSING)),
+    (ALERTED, "WaitingPromotion", a_state(Phase.WAITING_PROMOTION, weight=50)),
+    (ALERTED, "over a live claim", a_state(PROGRESSING, claim=a_claim(Intent.RAISE, left=9))),
+    (ALERTED, "over a copy not made", a_state(PROGRESSING, claim=a_claim(Intent.PROMOTE, left=9))),
+    (ALERTED, "another alert was seen", a_state(PROGRESSING, alerts=("f/2",))),
+    (ALERTED, "it began with the rollout", a_state(PROGRESSING, started=NOW)),
+    (TOO_LATE, "Promoting", a_state(PROMOTING, weight=50)),
+    (TOO_LATE, "Finalising", a_state(FINALISING)),
+    (TOO_LATE, "the copy was made", a_state(PROGRESSING, promoted=NEW, claim=a_claim(Intent.PROMOTE))),
+    (PASSED_OVER, "seen before", a_state(PROGRESSING, alerts=("f/1",))),
+    (PASSED_OVER, "begun before the rollout", a_state(PROGRESSING, started=NOW + seconds(0.001))),
+    (PASSED_OVER, "nothing began yet", a_state(PROGRESSING, started=None)),
+    (PASSED_OVER, "nobody has looked yet", None),
+    (PASSED_OVER, "Initializing", a_state(Phase.INITIALIZING)),
+    (PASSED_OVER, "Initialized", a_state(INITIALIZED)),
+    (PASSED_OVER, "Waiting", a_state(WAITING)),
+    (PASSED_OVER, "Succeeded", a_state(SUCCEEDED)),
+    (PASSED_OVER, "Failed already", a_state(FAILED)),
+    (PASSED_OVER, "the canary serves", a_state(FAILED, weight=100, promoted=NEW)),
+    (Stage.ROLLING_BACK, "a rollback was begun and its process died", a_state(PROGRESSING, claim=ROLLBACK)),
+    (Stage.BUSY, "a rollback is under way", a_state(PROGRESSING, claim=replace(ROLLBACK, until=NOW + seconds(9)))),
+]
+
+
+@pytest.mark.parametrize(("stage", "state"), [pytest.param(st, s, id=f"{st.name}: {why}") for st, why, s in ALERTS])
+def test_an_alert_is_scoped(stage: Stage, state: Any) -> None:
+    """Firing, in an active phase, begun since this rollout began, not seen before; suspended or not, due or not."""
+    for canary in (a_canary(), SUSPENDED):
+        assert stage_of(a_snapshot(state=state, cause=an_alert(), canary=canary)) is stage
+
+
+def test_an_alert_without_a_beginning_is_passed_over() -> None:
+    """It cannot be said to be about this rollout."""
+    assert stage_of(a_snapshot(PROGRESSING, weight=10, cause=an_alert(began=None))) is PASSED_OVER
+
+
+def test_every_stage_is_reached() -> None:
+    """The tables above leave none out."""
+    assert {stage for stage, *_ in CASES} | {stage for stage, *_ in ALERTS} == set(Stage)
+
+
+@pytest.mark.parametrize(
+    ("nonce", "mine", "left", "expected"),
+    [
+        pytest.param("a.1", "", 9, True, id="somebody's"),
+        pytest.param("a.1", "b", 9, True, id="somebody else's"),
+        pytest.param("a.1", "a", 9, False, id="ours, of an earlier try"),
+        pytest.param("ab.1", "a", 9, True, id="a nonce that only begins alike"),
+        pytest.param("a.1", "", 0, False, id="its time is over"),
+    ],
+)
+def test_a_claim_is_live_while_somebody_may_act_on_it(nonce: str, mine: str, left: float, expected: bool) -> None:
+    """Not ours, and in time."""
+    assert live(a_snapshot(state=a_state(claim=a_claim(left=left, nonce=nonce)), mine=mine)) is expected
+
+
+def test_no_claim_is_live_where_there_is_none() -> None:
+    """Nor where there is no state."""
+    assert not live(a_snapshot())
+    assert not live(a_snapshot(state=None))
+
+
+@settings(deadline=None, max_examples=300)  # a busy machine is no defect
+@given(snapshots())
+def test_every_snapshot_is_in_one_stage(s: Snapshot) -> None:
+    """Whatever was gathered, and always the same one."""
+    assert stage_of(s) is stage_of(s)
