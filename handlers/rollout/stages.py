@@ -168,13 +168,24 @@ def _progressing(s: Snapshot, state: State) -> Stage:
         return Stage.NOT_DUE
     if s.canary.skip_analysis:
         return Stage.SKIP_ANALYSIS
-    if s.primary is None or not s.primary.ready:
+    if _waits_for_primary(s, state):
         return Stage.PRIMARY_NOT_READY
     if state.phase is Phase.WAITING_PROMOTION:
         return Stage.WAITING_PROMOTION
     if state.weight >= highest(s.canary.analysis):
         return Stage.LAST_STEP
     return Stage.NEXT_STEP if state.weight or state.mirrored else Stage.FIRST_STEP
+
+
+def _waits_for_primary(s: Snapshot, state: State) -> bool:
+    """An analysis waits for a primary that may get ready; one that has failed for good, or is gone, is repaired by the
+    promotion that the analysis leads to. (Flagger rolls back the release that would help, and stays there.)
+    """
+    if s.primary and s.primary.ready:
+        return False
+    helped = s.primary is None or s.primary.exceeded
+    # routes that say more than the state are not put back to a primary without pods
+    return not helped or (s.carried > state.weight and not s.primary_can_serve)
 
 
 def _promoting(s: Snapshot, state: State) -> Stage:
