@@ -59,20 +59,26 @@ def _name(finding: Finding) -> str:
 def _patience(s: Snapshot, findings: Findings, said: tuple[Message, ...], name: str) -> Decision:
     # not a new step: it is asked again with the same number, and so with the same Idempotency-Key
     told = f"wait: webhook {name} has taken the work and is not done yet"
-    state = settle(s, stepped=step_time(s.known, s.now, s.canary.analysis.interval), waiting=f"webhook {name}")
+    now = step_time(s.known, s.now, s.canary.analysis.interval)
+    actions, weight = _as_they_were(s)
     return Decision(
         told=told,
         intent=Intent.RAISE,
-        actions=_as_they_were(s),
-        state=state,
+        actions=actions,
+        state=settle(s, stepped=now, weight=weight, waiting=f"webhook {name}"),
         messages=said,
         findings=tuple(findings),
     )
 
 
-def _as_they_were(s: Snapshot) -> tuple[Action, ...]:
-    """Routes are put back to the state's weight within each step of a run (protocol rule 15)."""
-    return (Route(s.known.weight, s.known.mirrored),) if s.known.phase in ACTIVE else ()
+def _as_they_were(s: Snapshot) -> tuple[tuple[Action, ...], int]:
+    """Routes are put back to the state's weight within each step of a run (protocol rule 15).
+
+    Before a run, a revision that nobody has approved gets no traffic, not even what its predecessor held.
+    """
+    if s.known.phase in ACTIVE:
+        return (Route(s.known.weight, s.known.mirrored),), s.known.weight
+    return ((Route(0),), 0) if s.carried and s.primary_can_serve else ((), s.known.weight)
 
 
 def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gate: Finding) -> Decision:
@@ -82,11 +88,13 @@ def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gat
     # Flagger says so once on entering a waiting phase, and at each look for a traffic increase (scheduler_hooks.go)
     again = phase is s.known.phase and phase in (Phase.WAITING, Phase.WAITING_PROMOTION)
     failed = s.known.failed if s.options.total or phase is Phase.WAITING else 0
+    actions, weight = _as_they_were(s)
+    now = {"phase": phase, "weight": weight, "failed": failed, "waiting": f"webhook {_name(gate)}"}
     return Decision(
         told=f"wait: webhook {_name(gate)} has not approved",
         intent=Intent.RAISE,
-        actions=_as_they_were(s),
-        state=stepped(s, phase=phase, failed=failed, waiting=f"webhook {_name(gate)}", seq=s.known.seq),
+        actions=actions,
+        state=stepped(s, **now, seq=s.known.seq),
         messages=said[:-1] if again else said,
         findings=tuple(findings),
     )
@@ -182,4 +190,6 @@ def _counted(s: Snapshot) -> int:
 
 def skip_analysis(s: Snapshot, findings: Findings) -> Decision:
     """The spec wants no analysis: copy as soon as the canary is ready; the shift still waits for the primary."""
+    if stop := held(s, findings):
+        return stop
     return _copy(s, findings, "promote: the analysis is skipped")
