@@ -136,6 +136,7 @@ class Handler:
     def __init__(self, work: Callable[[Watcher], str], after: Callable[[str, str], None]) -> None:
         self.ended = False
         self.result: str | BaseException = ""
+        self.next = ("", "")
         self._work = work
         self._after = after
         self._may = Semaphore(0)
@@ -154,6 +155,14 @@ class Handler:
             self._stands.acquire()
         return calls
 
+    def to(self, verb: str, end: str) -> "Handler":
+        """Let it go on until such a call is the next that it makes."""
+        self.go(0)
+        while not self.ended and not (self.next[0] == verb and self.next[1].endswith(end)):
+            self.go(1)
+        assert not self.ended, f"it ended before {verb} {end}: {self.result}"
+        return self
+
     def _run(self) -> None:
         try:
             self.result = self._work(Watcher(before=self._before, after=self._after))
@@ -162,7 +171,8 @@ class Handler:
         self.ended = True
         self._stands.release()
 
-    def _before(self, _verb: str, _path: str) -> None:
+    def _before(self, verb: str, path: str) -> None:
+        self.next = (verb, path)
         self._stands.release()
         self._may.acquire()
 
