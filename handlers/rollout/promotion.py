@@ -5,7 +5,17 @@ from dataclasses import replace
 
 from handlers.rollout.actions import Route, ScaleToZero
 from handlers.rollout.checks import Finding
-from handlers.rollout.decision import Decision, normal, nothing, overdue, post_rollout, settle, stepped, waiting
+from handlers.rollout.decision import (
+    Decision,
+    normal,
+    nothing,
+    overdue,
+    post_rollout,
+    settle,
+    stepped,
+    waiting,
+    warning,
+)
 from handlers.rollout.rollback import promotion_failed
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
@@ -45,23 +55,66 @@ def shift(s: Snapshot, findings: Findings) -> Decision:
         told=f"shift from {s.known.weight} to {weight} % on the canary",
         intent=Intent.SHIFT,
         actions=(Route(weight),),
-        state=stepped(s, phase=phase, weight=weight, mirrored=False, deadline=s.known.deadline, iterations=0),
+        state=stepped(s, phase=phase, weight=weight, mirrored=False, iterations=0),
         messages=(normal(Phase.PROMOTING, text),),
     )
 
 
 def stuck(s: Snapshot, _: Findings) -> Decision:
     """The primary does not get ready on the new revision: wait until the deadline, then let the canary serve."""
-    why = s.primary.why if s.primary else "it is missing"
+    text = f"{s.primary_text} not ready: {s.primary.why if s.primary else 'it is missing'}"
+    if _canary_gone(s):
+        return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
     if overdue(s) or (s.primary and s.primary.exceeded):
-        return promotion_failed(s, f"{s.primary_text} not ready: {why}")
-    text = f"{s.primary_text} not ready: {why}"
+        return promotion_failed(s, text)
     serving = s.target is not None and s.target.ready
+    if serving and not s.primary_can_serve and s.known.weight < FULL:
+        return _all_to_canary(s, text)
     if serving and s.known.weight and s.routes != Weights(FULL - s.known.weight, s.known.weight):
         return Decision(
             told=f"put the routes back to {s.known.weight} %", actions=(Route(s.known.weight),), state=settle(s)
         )
     return waiting(s, "primary", text, told=text)
+
+
+def _canary_gone(s: Snapshot) -> bool:
+    """Whether the canary's traffic meets no pod, while the primary, on the same revision, has some (invariant 1)."""
+    return bool(s.carried and s.target and not s.target.pods and s.primary_can_serve)
+
+
+def _all_to_primary(s: Snapshot, told: str) -> Decision:
+    met = s.primary is not None and s.primary.ready
+    return Decision(
+        told=f"shift all traffic to the primary: {told}",
+        intent=Intent.SHIFT,
+        actions=(Route(0),),
+        state=stepped(
+            s,
+            phase=Phase.FINALISING,
+            weight=0,
+            mirrored=False,
+            promoted=s.known.revision,
+            deadline=None if met else s.known.deadline,
+        ),
+        messages=(normal(Phase.PROMOTING, "Routing all traffic to primary"),),
+    )
+
+
+def _all_to_canary(s: Snapshot, why: str) -> Decision:
+    """The primary has no pod: meanwhile the canary, which was analysed, takes all traffic (invariant 1)."""
+    return Decision(
+        told=f"shift all traffic to the canary: {why}",
+        intent=Intent.SHIFT,
+        actions=(Route(FULL),),
+        state=stepped(
+            s,
+            weight=FULL,
+            mirrored=False,
+            waiting="primary",
+            deadline=s.known.deadline or s.now + s.canary.progress_deadline,
+        ),
+        messages=(warning(s.known.phase, f"Routing all traffic to canary, {why}"),),
+    )
 
 
 def finalise(s: Snapshot, _: Findings) -> Decision:
@@ -83,14 +136,11 @@ def finalise(s: Snapshot, _: Findings) -> Decision:
 def holding(s: Snapshot, _: Findings) -> Decision:
     """A promotion failed and the canary serves: shift as soon as the primary recovers (protocol rule 13)."""
     state = s.known
-    if s.primary and s.primary.ready and s.primary.promoted == state.revision:
-        return Decision(
-            told="the primary has recovered: shift all traffic to it",
-            intent=Intent.SHIFT,
-            actions=(Route(0),),
-            state=stepped(s, phase=Phase.FINALISING, weight=0, promoted=state.revision),
-            messages=(normal(Phase.PROMOTING, "Routing all traffic to primary"),),
-        )
+    if s.primary and s.primary.promoted == state.revision:
+        if s.primary.ready:
+            return _all_to_primary(s, "it has recovered")
+        if _canary_gone(s):
+            return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
     serving = s.target is not None and s.target.ready
     if serving and (s.routes is None or s.routes.canary != state.weight):
         return Decision(

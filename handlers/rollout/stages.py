@@ -195,4 +195,5 @@ def _promoting(s: Snapshot, state: State) -> Stage:
         return Stage.PROMOTION_STUCK
     if not due(state, s.now, s.canary.analysis.interval):
         return Stage.NOT_DUE
-    return Stage.PROMOTING if state.phase is Phase.PROMOTING else Stage.FINALISING
+    done = state.phase is Phase.FINALISING and not state.weight
+    return Stage.FINALISING if done else Stage.PROMOTING

@@ -202,7 +202,7 @@ MESSAGES = st.builds(
 def states(draw: st.DrawFn) -> State:
     """Any state that a sequence of steps can leave behind, and many more."""
     phase = draw(st.sampled_from(Phase))
-    carries = phase not in RESTING and phase is not Phase.FINALISING
+    carries = phase not in RESTING
     maybe = st.none() | TIMES
     return State(
         seq=draw(st.integers(0, 99)),

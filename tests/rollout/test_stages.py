@@ -163,6 +163,7 @@ CASES = [
     (Stage.PROMOTION_STUCK, "not ready", a_snapshot(PROMOTING, weight=50, primary=a_primary(NEW, ready=False))),
     (Stage.PROMOTION_STUCK, "gone", a_snapshot(PROMOTING, weight=50, primary=None)),
     (Stage.PROMOTION_STUCK, "after the shift", a_snapshot(FINALISING, primary=a_primary(NEW, **lost()))),
+    (Stage.PROMOTING, "the canary stepped in", a_snapshot(FINALISING, weight=100)),
     (Stage.FINALISING, "the last step", a_snapshot(FINALISING)),
     (Stage.NOT_DUE, "an interval after the shift", stepped_just_now(FINALISING)),
     (Stage.HOLDING, "the canary serves", a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW))),
