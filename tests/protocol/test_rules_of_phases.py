@@ -185,6 +185,32 @@ def test_rule_15_routes_are_put_back_within_each_step() -> None:
     assert (lab.weights, state_of(lab).failed) == ((60, 40), 1)
 
 
+def test_rule_15_a_canary_without_pods_gives_its_traffic_back() -> None:
+    """Under a claim, and before its pods are asked for again; the same revision begins again at 0."""
+    lab = due("Progressing", 40)
+    lab.edit("apps/v1/deployments/app", {"spec": {"replicas": 0}})
+    lab.kubelet.run()
+    slow = handler(lab).to("patch", TARGET)
+    assert (lab.weights, claim_nonce(lab) != "") == ((100, 0), True)
+    slow.go()
+    assert (lab.phase, state_of(lab).weight, lab.target["spec"]["replicas"]) == ("Progressing", 0, 1)
+    finish(lab)
+    assert lab.phase == "Succeeded"
+
+
+def test_rule_13_retry_starts_a_failed_revision_anew() -> None:
+    """A new value of the annotation is taken once: the run that it starts may fail again, and then rests."""
+    lab = due("Progressing", 20)
+    lab.step(an_alert(lab.clock.moment))
+    lab.edit("flagger.app/v1beta1/canaries/app", {"metadata": {"annotations": {"serinus.dev/retry": "1"}}})
+    lab.tick()
+    assert (lab.phase, state_of(lab).revision) == ("Progressing", of_target(lab.target))
+    lab.tick()
+    lab.step(an_alert(lab.clock.moment, "fp/2"))
+    finish(lab)
+    assert (lab.phase, lab.weights) == ("Failed", (100, 0))
+
+
 def test_rule_16_the_time_of_a_step_is_that_of_its_commit() -> None:
     """A step that was routed and not committed has not been: it is asked anew, and writes the same weight."""
     lab = due("Progressing", 20)
