@@ -332,3 +332,25 @@ def test_a_gate_is_asked_again_and_told_once() -> None:
     assert sum("waiting for approval gate" in event for event in lab.events) == 1
     lab.tick()
     assert lab.phase == "Failed"
+
+
+def test_an_event_webhook_that_is_down_is_asked_ever_more_rarely() -> None:
+    """What a webhook has missed is told when it is back, with the same keys, and costs little until then."""
+    event = {"name": "ev", "type": "event", "url": "http://hooks.test/ev", "timeout": "2s"}
+    lab = new_lab(a_canary(analysis={"webhooks": [event]}))
+    lab.webhooks.answers[event["url"]] = [Unavailable("down")]
+    lab.until("Initialized")
+    first = [request.headers["Idempotency-Key"] for request in lab.webhooks.asked]
+    lab.webhooks.asked.clear()
+    for _ in range(60):
+        lab.clock.tick(60)
+        lab.step()
+    tries = [request.headers["Idempotency-Key"] for request in lab.webhooks.asked]
+    assert 3 * len(set(first)) <= len(tries) <= 8 * len(set(first))
+    lab.webhooks.answers[event["url"]] = [200]
+    lab.webhooks.asked.clear()
+    lab.clock.tick(7200)
+    lab.step()
+    lab.clock.tick(7200)
+    lab.step()
+    assert [request.headers["Idempotency-Key"] for request in lab.webhooks.asked] == list(dict.fromkeys(first))

@@ -23,9 +23,11 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
     if state.claim:
         rolling_back = state.claim.intent is Intent.ROLLBACK
         return now >= state.claim.until and (rolling_back or not canary.suspend)
+    if state.outbox and (state.tell_after is None or now >= state.tell_after):
+        return True
     if canary.suspend:
-        return bool(state.outbox)
-    if state.outbox or state.phase is Phase.INITIALIZING:
+        return False
+    if state.phase is Phase.INITIALIZING:
         return True
     if state.phase in _AT_REST and not state.weight:
         return _changed(state, tokens) or _retried(canary, state)

@@ -16,6 +16,7 @@ from handlers.errors import BadCanary
 STATE = "serinus.dev/state"
 SCHEMA = 1
 ALERTS_KEPT = 20
+_TIMES = ("started", "stepped", "deadline", "tell_after")
 
 
 class Phase(Enum):
@@ -82,8 +83,8 @@ class State:
     """The truth about a canary.
 
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
-    what it waits for. `observed` holds the generation (or resource version) of each object as last seen, by short
-    name: what a tick compares to know that nothing has changed.
+    what it waits for. `outbox` is told to webhooks by whoever comes after `tell_after`. `observed` holds the generation
+    (or resource version) of each object as last seen, by short name: what a tick compares to know that nothing changed.
     """
 
     seq: int = 0
@@ -103,6 +104,7 @@ class State:
     claim: Claim | None = None
     alerts: tuple[str, ...] = ()
     outbox: tuple[Message, ...] = ()
+    tell_after: datetime | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -118,7 +120,7 @@ def dump(state: State) -> str:
         if value := getattr(state, name):
             data[name] = value
     data["rest"] = state.rest.value
-    for name in ("started", "stepped", "deadline"):
+    for name in _TIMES:
         if moment := getattr(state, name):
             data[name] = time_text(moment)
     if state.claim:
@@ -196,6 +198,7 @@ def _load(data: Mapping[str, Any]) -> State:
         started=_time(data.get("started")),
         stepped=_time(data.get("stepped")),
         deadline=_time(data.get("deadline")),
+        tell_after=_time(data.get("tell_after")),
         claim=_load_claim(claim) if claim is not None else None,
         alerts=tuple(_text(key) for key in data.get("alerts", [])),
         outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
@@ -208,7 +211,7 @@ def _load_claim(data: Mapping[str, str]) -> Claim:
         nonce=_text(data["nonce"]),
         intent=Intent(data["intent"]),
         revision=_text(data["revision"]),
-        until=datetime.fromisoformat(data["until"]),
+        until=_moment(data["until"]),
     )
 
 
@@ -241,8 +244,10 @@ def _text(value: Any) -> str:
 
 
 def _time(value: Any) -> datetime | None:
-    if value is None:
-        return None
+    return None if value is None else _moment(value)
+
+
+def _moment(value: Any) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")

@@ -173,8 +173,9 @@ class _Attempt:
             return
         said = self._said(decision)
         left = _kept(self.known.outbox, tell.to_webhooks(self.world, self.scene.canary, said))
-        new = replace(decision.state, outbox=left, observed=observed(self.scene, decision.state))
-        if new == self.known and not self._claimed():
+        after = self.scene.snapshot.now + tell.PATIENCE if left else None
+        new = replace(decision.state, outbox=left, tell_after=after, observed=observed(self.scene, decision.state))
+        if replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed():
             self._show(self.known)  # a process may have died before it did
             self._tell_late()
             return
@@ -209,15 +210,16 @@ class _Attempt:
 
     def _tell_late(self) -> None:
         """What a process that died, or a webhook that was down, has left untold."""
-        patience = self.known.stepped is None or self.scene.snapshot.now >= self.known.stepped + tell.PATIENCE
-        if self.known.outbox and patience and not live(self.scene.snapshot):
+        after, now = self.known.tell_after, self.scene.snapshot.now
+        if self.known.outbox and (after is None or now >= after) and not live(self.scene.snapshot):
             self._clear(self.known, tell.Teller(self.world, self.scene.canary).tell(self.known.outbox))
 
     def _clear(self, new: State, left: tuple[Message, ...]) -> None:
-        if left == new.outbox:
+        if not new.outbox:
             return
+        kept, after = tell.kept(new, left, self.scene.snapshot.now)
         try:
-            self._swap(replace(new, outbox=left), {})
+            self._swap(replace(new, outbox=kept, tell_after=after), {})
         except Conflict:
             # told twice is better than never: whoever wrote finds the outbox and the same ids
             log.info("%s: the outbox is left to the next step", self.scene.canary.ref)

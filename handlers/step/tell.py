@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from handlers.errors import SerinusError, Unavailable
@@ -35,6 +35,8 @@ COMPONENT = "serinus"
 OUTBOX_KEPT = 40
 PATIENCE = timedelta(seconds=60)
 """How long telling may take; after it somebody else may tell what is left."""
+GIVEN_UP = timedelta(hours=24)
+"""After this long a webhook that never answers is told no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ class Teller:
             log.warning("%s/%s: webhook %s: %s", self.canary.namespace, self.canary.name, hook.name, error)
             return False, str(error)
         return judgement.answer is not Answer.NO, judgement.reason
+
+
+def kept(state: State, left: tuple[Message, ...], now: datetime) -> tuple[tuple[Message, ...], datetime | None]:
+    """What stays in the outbox, and when to try again: as long from now as the step is ago, so ever more rarely."""
+    age = now - state.stepped if state.stepped else PATIENCE
+    if not left or age > GIVEN_UP:
+        return (), None
+    return left, now + max(PATIENCE, age)
 
 
 def with_ids(state: State, nonce: str, messages: Iterable[Message]) -> tuple[Message, ...]:
