@@ -7,15 +7,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import BadStatusLine, RemoteDisconnected
 
-import loopback
 import pytest
-from loopback import TLS, Answer, Bytes, Serve
 from urllib3.exceptions import IncompleteRead, ProtocolError, SSLError
 
 from handlers.adapters.connections import reason
 from handlers.adapters.http import LIMIT, HttpClient
 from handlers.errors import Unavailable
 from handlers.step.ports import Request, Response
+from tests.adapters import loopback
+from tests.adapters.loopback import TLS, Answer, Bytes, Serve
 
 serve = pytest.fixture(loopback.serve)
 serve_bytes = pytest.fixture(loopback.serve_bytes)

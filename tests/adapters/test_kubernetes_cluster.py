@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-import loopback
 import pytest
-from loopback import Answer, Asked, Serve
 
 from handlers.adapters.kubernetes import KubernetesCluster, TokenReviewer, connect
 from handlers.auth import Review
@@ -19,6 +17,8 @@ from handlers.sandbox.api import kubeconfig
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.api.reviews import Identity
 from handlers.sandbox.api.server import Server
+from tests.adapters import loopback
+from tests.adapters.loopback import Answer, Asked, Serve
 
 serve = pytest.fixture(loopback.serve)
 closed = pytest.fixture(loopback.closed)

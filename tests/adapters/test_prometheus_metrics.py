@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-import loopback
 import pytest
-from loopback import Answer, Serve
 
 from handlers.adapters.prometheus import LIMIT, PrometheusMetrics
 from handlers.errors import Unavailable
 from handlers.providers.prometheus import MetricServer
+from tests.adapters import loopback
+from tests.adapters.loopback import Answer, Serve
 
 serve = pytest.fixture(loopback.serve)
 closed = pytest.fixture(loopback.closed)
