@@ -29,7 +29,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
         return False
     if state.phase is Phase.INITIALIZING:
         return True
-    if state.phase in _AT_REST and not state.weight:
+    if state.phase in _AT_REST and not state.weight and not state.waiting:
         return _changed(state, tokens) or _retried(canary, state)
     late = state.deadline is not None and now >= state.deadline
     target = f"deployments/{canary.target_name}"

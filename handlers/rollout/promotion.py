@@ -142,10 +142,9 @@ def holding(s: Snapshot, _: Findings) -> Decision:
         if _canary_gone(s):
             return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
     serving = s.target is not None and s.target.ready
-    if serving and (s.routes is None or s.routes.canary != state.weight):
-        return Decision(
-            told=f"put the routes back to {state.weight} %", actions=(Route(state.weight),), state=settle(s)
-        )
+    weight = state.weight if s.primary_can_serve else FULL
+    if serving and (s.routes is None or s.routes.canary != weight):
+        return Decision(told=f"put the routes to {weight} %", actions=(Route(weight),), state=settle(s, weight=weight))
     return nothing(s, "the canary serves until the primary recovers, or a new revision comes")
 
 

@@ -67,7 +67,7 @@ def stage_of(s: Snapshot) -> Stage:
         return Stage.COPIED
     if s.target is None:
         return Stage.TARGET_MISSING
-    if state is None or state.phase is Phase.INITIALIZING:
+    if state is None:
         return Stage.BOOTSTRAP
     return _by_phase(s, state)
 
@@ -107,7 +107,7 @@ def _by_phase(s: Snapshot, state: State) -> Stage:
             return _waiting(s, state)
         case Phase.PROGRESSING | Phase.WAITING_PROMOTION:
             return _progressing(s, state)
-        case Phase.PROMOTING | Phase.FINALISING:
+        case Phase.PROMOTING | Phase.FINALISING:  # pragma: no branch  # there are no other phases
             return _promoting(s, state)
 
 
@@ -126,10 +126,16 @@ def _at_rest(s: Snapshot, state: State) -> Stage:
     if revision == s.promoted or failed_again:
         if s.primary is None:
             return Stage.PRIMARY_MISSING
-        if state.phase is Phase.FAILED and state.weight:
+        if _promotion_failed(s, state):
             return Stage.HOLDING
         return Stage.ADRIFT if _adrift(s) else Stage.AT_REST
     return Stage.NEW_REVISION
+
+
+def _promotion_failed(s: Snapshot, state: State) -> bool:
+    """The primary carries what failed, so that there is nothing else to go back to; or the canary still has traffic."""
+    carries = state.waiting == "primary" and s.promoted == state.revision
+    return state.phase is Phase.FAILED and (bool(state.weight) or carries)
 
 
 def _adrift(s: Snapshot) -> bool:

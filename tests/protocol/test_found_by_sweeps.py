@@ -129,3 +129,40 @@ def test_a_gate_that_asked_for_patience_at_rest_was_never_asked_again() -> None:
     assert lab.phase == "Initialized"
     finish(lab)
     assert lab.phase == "Succeeded"
+
+
+def no_pods(lab: Lab, name: str) -> None:
+    """A Deployment has no ready pod any more."""
+    path = f"/apis/apps/v1/namespaces/shop/deployments/{name}/status"
+    assert lab.api.call("PATCH", path, {"status": {"readyReplicas": 0, "availableReplicas": 0}}).status == 200
+
+
+def test_a_promotion_that_failed_at_weight_0_stayed_failed_when_the_primary_came_back() -> None:
+    """Both sides lose their pods in Finalising, past the deadline: when the primary has them again, it is over."""
+    lab = at(new_lab(), "Finalising")
+    for name in ("app", "app-primary"):
+        no_pods(lab, name)
+    lab.step()
+    lab.clock.tick(601)
+    lab.step()
+    assert (lab.phase, lab.weights) == ("Failed", (100, 0))
+    finish(lab)
+    assert (lab.phase, lab.weights, lab.target["spec"]["replicas"]) == ("Succeeded", (100, 0), 0)
+
+
+def test_traffic_went_back_to_a_dead_primary_after_two_processes_died() -> None:
+    """All traffic has been given to the canary, its process died, and the next one found the canary not ready."""
+    lab = at(new_lab(), "Promoting", 60)
+    no_pods(lab, "app-primary")
+    dies_after(lab, TICK, ("patch", "/virtualservices/app"))
+    assert lab.weights == (0, 100)
+    no_pods(lab, "app")
+    lab.clock.tick(601)
+    lab.step()
+    lab.clock.tick(601)
+    lab.step()
+    assert lab.phase == "Failed"
+    lab.kubelet.run(only="app")
+    lab.clock.tick(10)
+    lab.step()
+    assert lab.weights == (0, 100)
