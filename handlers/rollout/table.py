@@ -11,7 +11,7 @@ from enum import Enum
 from handlers.rollout import advance, promotion, resting, rollback
 from handlers.rollout.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
-from handlers.rollout.decision import Decision, nothing
+from handlers.rollout.decision import Decision, nothing, settle
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Intent, Phase
@@ -49,6 +49,9 @@ def _leave(told: str) -> Rule:
 
 
 def _wait(s: Snapshot, _: Sequence[Finding]) -> Decision:
+    if s.known.deadline and s.known.waiting in ("canary", "primary"):
+        # what it waited for is ready, or this would be another stage: the next time it has all of its time again
+        return Decision(told="not due yet", state=settle(s, waiting="", deadline=None))
     return nothing(s, "not due yet")
 
 

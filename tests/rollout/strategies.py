@@ -177,17 +177,21 @@ def analyses(draw: st.DrawFn) -> Analysis:
     )
 
 
-@st.composite
-def any_canary(draw: st.DrawFn) -> Canary:
-    """Any Canary."""
-    return replace(
-        a_canary(),
-        analysis=draw(analyses()),
-        skip_analysis=draw(st.booleans()),
-        suspend=draw(st.booleans()),
-        deleting=draw(st.sampled_from([False, False, False, True])),
-        annotations=draw(st.sampled_from([{}, {RETRY: "1"}])),
-    )
+def _canaries() -> list[Canary]:
+    """One of each kind; drawn whole, for a snapshot has enough other parts to draw."""
+    metrics = (Metric(name="request-success-rate", window="1m", low=99.0), Metric(name="q", window="1m", query="1"))
+    webhooks = tuple(a_webhook(kind, kind.value) for kind in Hook)
+    asking = replace(a_canary().analysis, metrics=metrics, webhooks=webhooks)
+    plain = a_canary()
+    kinds = [
+        plain,
+        a_canary(stepWeight=0, stepWeights=[5, 40, 90], maxWeight=70, stepWeightPromotion=30, threshold=1),
+        replace(plain, analysis=asking),
+        replace(plain, analysis=replace(asking, threshold=1)),
+    ]
+    kinds += [replace(canary, skip_analysis=True) for canary in kinds]
+    kinds += [replace(canary, annotations={RETRY: "1"}) for canary in kinds]
+    return [*kinds, replace(plain, deleting=True), replace(plain, suspend=True)]
 
 
 CLAIMS = st.builds(
@@ -198,30 +202,40 @@ MESSAGES = st.builds(
 )
 
 
+_MAYBE = st.none() | TIMES
+
+
 @st.composite
-def states(draw: st.DrawFn) -> State:
-    """Any state that a sequence of steps can leave behind, and many more."""
+def decisive_states(draw: st.DrawFn) -> State:
+    """Any state that a sequence of steps can leave behind, and many more; only what decisions look at."""
     phase = draw(st.sampled_from(Phase))
-    carries = phase not in RESTING
-    maybe = st.none() | TIMES
     return State(
-        seq=draw(st.integers(0, 99)),
+        seq=5,
         phase=phase,
-        weight=draw(WEIGHTS) if carries else 0,
+        weight=0 if phase in RESTING else draw(WEIGHTS),
         mirrored=draw(st.booleans()),
-        iterations=draw(st.integers(0, 3)),
         failed=draw(st.integers(0, 4)),
         revision=draw(REVISIONS),
         promoted=draw(REVISIONS),
         rest=draw(st.sampled_from([Phase.INITIALIZED, Phase.SUCCEEDED])),
-        waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook gate"])),
+        waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook confirm-rollout"])),
         retried=draw(st.sampled_from(["", "1"])),
-        started=draw(maybe),
-        stepped=draw(maybe),
-        deadline=draw(maybe),
-        tell_after=draw(maybe),
+        started=draw(_MAYBE),
+        stepped=draw(_MAYBE),
+        deadline=draw(_MAYBE),
         claim=draw(st.none() | CLAIMS),
-        alerts=tuple(draw(st.lists(st.sampled_from(["f/1", "f/2"]), unique=True))),
+        alerts=draw(st.sampled_from([(), ("f/1",)])),
+    )
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """Any state, with all that is kept in it."""
+    return replace(
+        draw(decisive_states()),
+        seq=draw(st.integers(0, 99)),
+        iterations=draw(st.integers(0, 3)),
+        tell_after=draw(_MAYBE),
         outbox=tuple(draw(st.lists(MESSAGES, max_size=2))),
         observed=draw(st.dictionaries(st.text(), st.text(), max_size=3)),
     )
@@ -249,18 +263,19 @@ def primaries(draw: st.DrawFn) -> Primary:
 CAUSES = st.just(TICK) | st.builds(
     an_alert, key=st.sampled_from(["f/1", "f/3"]), began=st.none() | TIMES, text=st.just("Slow")
 )
+CANARIES = st.sampled_from(_canaries())
 ROUTES = st.builds(lambda canary, mirrored: Weights(100 - canary, canary, mirrored), WEIGHTS, st.booleans())
 
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     """Anything that can be gathered."""
-    state = draw(st.none() | states())
+    state = draw(decisive_states()) if draw(st.integers(0, 9)) else None
     routes = Weights(100 - state.weight, state.weight, state.mirrored) if state else None
     return Snapshot(
         now=draw(TIMES),
         cause=draw(CAUSES),
-        canary=draw(any_canary()),
+        canary=draw(CANARIES),
         state=state,
         target=draw(st.none() | targets()),
         primary=draw(st.none() | primaries()),
