@@ -1,0 +1,72 @@
+"""Which canaries a tick looks at: all that have something to do, and no others."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from handlers.rollout.canary import Canary
+from handlers.rollout.due import wants_a_look
+from handlers.rollout.stages import RETRY
+from handlers.rollout.state import Intent, Kind, Message, Phase, State
+from tests.rollout.strategies import NOW, a_canary, a_claim, a_state, seconds
+
+SEEN = {"deployments/podinfo": "3", "services/podinfo": "v7", "services/gone": ""}
+TOKENS = {"deployments/podinfo": "3", "services/podinfo": "v7", "services/other": "v1"}
+CHANGED = TOKENS | {"services/podinfo": "v8"}
+PUSHED = TOKENS | {"deployments/podinfo": "4"}
+SUSPENDED = a_canary(spec={"suspend": True})
+DELETING = replace(a_canary(), deleting=True)
+RETRIED = a_canary(annotations={RETRY: "1"})
+LETTER = (Message(kind=Kind.NORMAL, text="t", phase=Phase.SUCCEEDED),)
+LATER = NOW + seconds(1)
+JUST_NOW = {"stepped": NOW - seconds(5)}
+
+
+def known(phase: Phase, **fields: Any) -> State:
+    """A state that has seen all objects as they are."""
+    return a_state(phase, observed=SEEN, **fields)
+
+
+CASES: list[tuple[bool, str, Canary, State | None, dict[str, str]]] = [
+    (True, "nobody has looked yet", a_canary(), None, TOKENS),
+    (False, "nobody may look", SUSPENDED, None, TOKENS),
+    (False, "deleted", DELETING, None, TOKENS),
+    (False, "at rest, nothing changed", a_canary(), known(Phase.SUCCEEDED), TOKENS),
+    (False, "also in Failed", a_canary(), known(Phase.FAILED), TOKENS),
+    (True, "something changed", a_canary(), known(Phase.INITIALIZED), CHANGED),
+    (True, "something came", a_canary(), known(Phase.SUCCEEDED), TOKENS | {"services/gone": "v1"}),
+    (True, "something went", a_canary(), known(Phase.SUCCEEDED), {"deployments/podinfo": "3"}),
+    (False, "changed while suspended", SUSPENDED, known(Phase.SUCCEEDED), CHANGED),
+    (True, "a retry", RETRIED, known(Phase.FAILED), TOKENS),
+    (False, "a retry that was made", RETRIED, known(Phase.FAILED, retried="1"), TOKENS),
+    (False, "a retry of what did not fail", RETRIED, known(Phase.SUCCEEDED), TOKENS),
+    (True, "something to tell", a_canary(), known(Phase.SUCCEEDED, outbox=LETTER), TOKENS),
+    (True, "now", a_canary(), known(Phase.SUCCEEDED, outbox=LETTER, tell_after=NOW), TOKENS),
+    (False, "later", a_canary(), known(Phase.SUCCEEDED, outbox=LETTER, tell_after=LATER), TOKENS),
+    (True, "to tell while suspended", SUSPENDED, known(Phase.SUCCEEDED, outbox=LETTER), TOKENS),
+    (True, "Initializing", a_canary(), known(Phase.INITIALIZING, **JUST_NOW), TOKENS),
+    (True, "an interval has passed", a_canary(), known(Phase.PROGRESSING), TOKENS),
+    (False, "not yet", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), TOKENS),
+    (True, "a push", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), PUSHED),
+    (False, "another object", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), CHANGED),
+    (True, "a deadline has passed", a_canary(), known(Phase.PROGRESSING, deadline=NOW, **JUST_NOW), TOKENS),
+    (False, "it has not", a_canary(), known(Phase.PROGRESSING, deadline=LATER, **JUST_NOW), TOKENS),
+    (True, "Waiting, due", a_canary(), known(Phase.WAITING), TOKENS),
+    (True, "the canary serves", a_canary(), known(Phase.FAILED, weight=100), TOKENS),
+    (False, "it does, not yet", a_canary(), known(Phase.FAILED, weight=100, **JUST_NOW), TOKENS),
+    (False, "a live claim", a_canary(), known(Phase.PROGRESSING, claim=a_claim(left=1)), PUSHED),
+    (True, "one that has run out", a_canary(), known(Phase.SUCCEEDED, claim=a_claim()), TOKENS),
+    (False, "while suspended", SUSPENDED, known(Phase.PROGRESSING, claim=a_claim()), TOKENS),
+    (True, "but a rollback", SUSPENDED, known(Phase.PROGRESSING, claim=a_claim(Intent.ROLLBACK)), TOKENS),
+]
+
+
+@pytest.mark.parametrize(
+    ("expected", "canary", "state", "tokens"), [pytest.param(e, c, s, t, id=f"{why}: {e}") for e, why, c, s, t in CASES]
+)
+def test_a_tick_looks_where_something_may_be_to_do(
+    expected: bool, canary: Canary, state: State | None, tokens: dict[str, str]
+) -> None:
+    """An idle canary costs no request of its own."""
+    assert wants_a_look(canary, state, tokens, NOW) is expected
