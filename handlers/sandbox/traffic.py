@@ -13,11 +13,15 @@ from urllib.parse import urlsplit
 from handlers.errors import BadSetting
 
 SERVER_ERROR = 500
+SHOWN = 120  # characters of what a proxy says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How one request went: sent `at` seconds after the start, answered within `seconds`; status 0 with an `error`."""
+    """How one request went: sent `at` seconds after the start, answered within `seconds`.
+
+    When no pod answered, `error` says why; status 0 is no answer at all.
+    """
 
     at: float
     seconds: float
@@ -108,6 +112,11 @@ class Traffic:
         self._thread.join(timeout=self._timeout + 5)
         return self.summary()
 
+    @property
+    def began(self) -> float:
+        """When second 0 of the answers was, in monotonic seconds; 0 before the first request."""
+        return self._began
+
     def summary(self) -> Summary:
         """What there was so far; may be asked for at any time."""
         return Summary(tuple(self._answers))
@@ -161,7 +170,9 @@ class Traffic:
             writer.write(self._request)
             status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
             fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            await reader.readexactly(int(fields.get("content-length", 0)))
+            body = await reader.readexactly(int(fields.get("content-length", 0)))
+            if "x-version" not in fields:
+                fields["error"] = body.decode("latin-1")[:SHOWN]
             done = "content-length" in fields and fields.get("connection", "").lower() != "close"
             return fields | {"status": status.split(" ")[1]}
         finally:

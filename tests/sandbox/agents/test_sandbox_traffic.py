@@ -136,3 +136,14 @@ def test_pods_tell_their_address(place: Place) -> None:
     port = pod["metadata"]["annotations"]["sandbox.serinus.dev/port"]
     answer = urllib3.request("GET", f"http://{pod['status']['podIP']}:{port}/")
     assert answer.headers["x-pod"] == pod["metadata"]["name"]
+
+
+def test_a_request_that_no_pod_answers_is_lost_with_the_proxys_reason(place: Place) -> None:
+    """A Service without pods: each request is counted as lost, and says what Envoy said."""
+    place.service("app", "nobody")
+    place.eventually(lambda: place.answers(1) == {"503": 1}, "Envoy knows the Service")
+    with Traffic(place.sandbox.ingress_url, f"app.{place.namespace}") as traffic:
+        wait_for(partial(more_than, traffic, 3), "some requests are over", seconds=20)
+    found = traffic.stop()
+    assert len(found.lost) == found.count
+    assert {(answer.status, answer.error) for answer in found.lost} == {(503, "no healthy upstream")}
