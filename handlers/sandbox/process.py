@@ -1,10 +1,11 @@
 """Programs that the sandbox is made of: found, started, waited for, and ended by their own process id."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,14 +26,19 @@ class SandboxError(SerinusError):
 
 
 class Program:
-    """A started program; its output goes to a log file."""
+    """A started program; its output goes to a log file. Without an `environ` it has ours."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> None:
         self.name = Path(command[0]).name
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environ,
             )
         self.pid = self._process.pid
 
@@ -57,6 +63,18 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def interruptible() -> None:
+    """Let SIGINT and SIGTERM end the main thread by KeyboardInterrupt, once: more of them do not disturb the end."""
+
+    def interrupt(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 def launch(command: Callable[[int], Sequence[str]], log: Path) -> tuple[Program, str]:

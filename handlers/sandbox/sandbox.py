@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Self
 
 from handlers.sandbox.agents import Agents
 from handlers.sandbox.alertmanager import Alertmanager, webhook_config
@@ -20,7 +19,7 @@ from handlers.sandbox.api.server import Server
 from handlers.sandbox.crds import install_crds
 from handlers.sandbox.kube import DEPLOYMENTS, ApiError, Kube, Object, resource_of
 from handlers.sandbox.node import DRAIN_SECONDS
-from handlers.sandbox.process import SandboxError, wait_for
+from handlers.sandbox.process import SandboxError, interruptible, wait_for
 from handlers.sandbox.prometheus import Prometheus, configuration
 
 GLANCE_SECONDS = 0.2
@@ -154,8 +153,7 @@ def main_sandbox(arguments: Sequence[str]) -> int:
     parser.add_argument("--alerts-to", default="", metavar="URL", help="webhook that Alertmanager sends alerts to")
     told = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interruptible()
     options = Options(api_only=told.api, interval=told.interval, alertmanager=webhook_config(told.alerts_to))
     try:
         with Sandbox(options) as sandbox:
@@ -178,10 +176,3 @@ def addresses(sandbox: Sandbox) -> str:
         if sandbox.options.metrics:
             lines |= {"Prometheus": sandbox.prometheus.url, "Alertmanager": sandbox.alertmanager.url}
     return "".join(f"{name:<13}{where}\n" for name, where in lines.items())
-
-
-def _interrupt(*_: Any) -> None:
-    """The first signal ends the sandbox; more of them do not disturb that."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    raise KeyboardInterrupt
