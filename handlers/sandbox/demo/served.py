@@ -1,0 +1,78 @@
+"""The handlers as they run in production: gunicorn in a process of its own, with authentication on."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import urllib3
+
+import handlers
+from handlers.sandbox.demo.senders import write_tokens
+from handlers.sandbox.demo.story import SCALE
+from handlers.sandbox.process import HOST, Program, http
+from handlers.settings import PREFIX
+
+SENDERS = ("alertmanager", "argocd", "cron")
+READY = 204
+
+
+class Handlers:
+    """gunicorn on one port. Its tokens are there from the beginning: Alertmanager starts before it."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.tokens = {sender: secrets.token_urlsafe(24) for sender in SENDERS}
+        self.tokens_dir = directory / "tokens"
+        self.log = directory / "handlers.log"
+        self.url = f"http://{HOST}:{port}"
+        self._program: Program | None = None
+        write_tokens(self.tokens_dir, self.tokens)
+
+    def start(self, kubeconfig: Path, prometheus: str) -> None:
+        """Start and wait until it is ready; raises SandboxError with the end of its log."""
+        options = [
+            "-k",
+            "gthread",
+            "-w",
+            "1",
+            "--threads",
+            "8",
+            "--no-control-socket",
+            "-b",
+            self.url[len("http://") :],
+        ]
+        where = ["--chdir", str(Path(handlers.__file__).parents[1])]
+        command = [sys.executable, "-m", "gunicorn", *options, *where, "handlers.app:create_app()"]
+        self._program = Program(command, self.log, self.environ(kubeconfig, prometheus, os.environ))
+        self._program.wait_for(self._ready, "the handlers are ready")
+
+    def stop(self) -> None:
+        """End it, and let it answer what it is asked."""
+        if self._program:
+            self._program.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id, 0 when it does not run."""
+        return self._program.pid if self._program else 0
+
+    def environ(self, kubeconfig: Path, prometheus: str, ours: Mapping[str, str]) -> dict[str, str]:
+        """Our environment without settings that an operator may have made, and with those of the demo."""
+        return {name: value for name, value in ours.items() if not name.startswith(PREFIX)} | {
+            "KUBECONFIG": str(kubeconfig),
+            "SERINUS_METRICS_SERVER": prometheus,
+            "SERINUS_TIME_SCALE": str(SCALE),
+            "SERINUS_TOKENS_DIR": str(self.tokens_dir),
+        }
+
+    def complaints(self, most: int = 8) -> list[str]:
+        """The last lines of its log that are more than information."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return [line for line in lines if any(word in line for word in ("WARNING", "ERROR", "CRITICAL"))][-most:]
+
+    def _ready(self) -> bool:
+        try:
+            return http.request("GET", f"{self.url}/readyz").status == READY
+        except urllib3.exceptions.HTTPError:
+            return False
