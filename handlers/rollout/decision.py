@@ -67,8 +67,6 @@ def post_rollout(phase: Phase) -> Message:
 def waiting(s: Snapshot, reason: str, text: str, *, told: str, timed: bool = True) -> Decision:
     """Wait for something. Said, and given a deadline, when it begins; after that nothing is written."""
     state = s.known
-    if state.waiting == reason and (state.deadline or not timed):
-        return nothing(s, told)
     deadline = state.deadline or (s.now + s.canary.progress_deadline if timed else None)
     said = () if state.waiting == reason else (warning(state.phase, text),)
     return Decision(told=told, state=settle(s, waiting=reason, deadline=deadline), messages=said)
