@@ -47,11 +47,11 @@ def every_snapshot_has_a_decision(case: Case) -> None:
 def rollback_wins(case: Case) -> None:
     """Invariant 3: once a rollback is intended, or done, no action raises the canary's weight.
 
-    Failed says that as well of a promotion that failed: there the canary is the good copy, and the primary carries it.
+    Failed says that as well of a promotion that failed: there the canary is the good copy, and serves.
     """
     intended = case.s.known.claim is not None and case.s.known.claim.intent is Intent.ROLLBACK
-    done = case.s.known.phase is Phase.FAILED and case.s.promoted != case.s.known.revision
-    if (intended and live(case.s)) or done:
+    serves = bool(case.s.known.weight) or case.s.promoted == case.s.known.revision
+    if (intended and live(case.s)) or (case.s.known.phase is Phase.FAILED and not serves):
         assert all(weight <= case.s.carried for weight in routes(case.decision))
     if case.decision.intent is Intent.ROLLBACK:
         assert set(routes(case.decision)) == {0}
