@@ -359,3 +359,35 @@ def test_findings_go_into_the_history() -> None:
     """Whatever they lead to."""
     for finding in (GOOD, BAD, answered(Hook.ROLLOUT, NOT_YET), answered(Hook.CONFIRM_TRAFFIC_INCREASE, REFUSED)):
         assert decided(a_snapshot(weight=20), finding).findings == (finding,)
+
+
+@pytest.mark.parametrize(
+    ("findings", "acknowledged"),
+    [
+        pytest.param((), True, id="the rollout begins"),
+        pytest.param((answered(Hook.CONFIRM_ROLLOUT, REFUSED),), False, id="nobody has approved yet"),
+        pytest.param((answered(Hook.CONFIRM_ROLLOUT, NOT_YET),), False, id="the webhook is at it"),
+    ],
+)
+def test_c1_a_revision_is_acknowledged_with_the_phase(findings: tuple[Finding, ...], acknowledged: bool) -> None:
+    """In one write with Progressing and not before, so that no error in between makes it look unchanged."""
+    state = decided(pushed(Phase.FAILED, target=a_resting_target(NEWER)), *findings).state
+    assert (state.revision == NEWER) is acknowledged
+    assert (state.phase is Phase.PROGRESSING) is acknowledged
+
+
+def test_c2_another_template_is_never_promoted() -> None:
+    """At the last step, with all checks passed: a target that shows another revision is a new run."""
+    s = a_snapshot(Phase.PROGRESSING, weight=50, target=a_target(NEWER))
+    decision = decided(s, GOOD)
+    assert not [action for action in decision.actions if isinstance(action, CopyToPrimary)]
+    assert (decision.state.phase, decision.state.revision) == (Phase.PROGRESSING, NEWER)
+
+
+@pytest.mark.parametrize("weight", [0, 20, 50])
+def test_c5_no_replicas_are_not_ready(weight: int) -> None:
+    """Whatever its status says, a target without replicas gets pods before it gets traffic."""
+    s = a_snapshot(weight=weight, target=a_target(NEW, replicas=0, pods=0))
+    decision = decided(s, GOOD)
+    assert ScaleUp() in decision.actions
+    assert decision.state.weight == 0
