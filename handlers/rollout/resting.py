@@ -75,7 +75,7 @@ def at_rest(s: Snapshot, _: Findings) -> Decision:
     revision = s.target.revision if s.target else ""
     if s.known.phase is Phase.FAILED and revision == s.promoted and s.known.revision != revision:
         told = "the target is back at the promoted revision"
-        return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted))
+        return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted, waiting=""))
     return nothing(s, "nothing to do")
 
 

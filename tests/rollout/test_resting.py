@@ -151,10 +151,13 @@ def test_a_claim_that_has_run_out_is_cleared_at_rest() -> None:
 
 
 def test_a_failed_canary_acknowledges_a_push_back() -> None:
-    """It stays Failed; the failed revision pushed again is then a new one (the lifecycle of Flagger's nginx suite)."""
-    decision = decided(a_snapshot(Phase.FAILED, target=a_resting_target(OLD)))
+    """It stays Failed; the failed revision pushed again is then a new one (the lifecycle of Flagger's nginx suite).
+
+    What it waited for is over: it must not look like a failed promotion of the promoted revision.
+    """
+    decision = decided(a_snapshot(state=a_state(Phase.FAILED, waiting="primary"), target=a_resting_target(OLD)))
     assert (decision.actions, decision.messages) == ((), ())
-    assert (decision.state.phase, decision.state.revision) == (Phase.FAILED, OLD)
+    assert (decision.state.phase, decision.state.revision, decision.state.waiting) == (Phase.FAILED, OLD, "")
     again = decided(a_snapshot(state=decision.state, target=a_resting_target(NEW)))
     assert (again.state.phase, again.state.revision) == (Phase.PROGRESSING, NEW)
 
