@@ -189,9 +189,9 @@ def _canaries() -> list[Canary]:
         replace(plain, analysis=asking),
         replace(plain, analysis=replace(asking, threshold=1)),
     ]
-    kinds += [replace(canary, skip_analysis=True) for canary in kinds]
     kinds += [replace(canary, annotations={RETRY: "1"}) for canary in kinds]
-    return [*kinds, replace(plain, deleting=True), replace(plain, suspend=True)]
+    skipping = [replace(canary, skip_analysis=True) for canary in (plain, kinds[2])]
+    return [*kinds, *skipping, replace(plain, deleting=True), replace(plain, suspend=True)]
 
 
 CLAIMS = st.builds(
@@ -203,27 +203,28 @@ MESSAGES = st.builds(
 
 
 _MAYBE = st.none() | TIMES
+_SELDOM = st.sampled_from([False] * 7 + [True])
 
 
 @st.composite
 def decisive_states(draw: st.DrawFn) -> State:
     """Any state that a sequence of steps can leave behind, and many more; only what decisions look at."""
-    phase = draw(st.sampled_from(Phase))
+    phase = draw(st.sampled_from([*Phase, *RUNNING, Phase.PROGRESSING, Phase.PROGRESSING]))
     return State(
         seq=5,
         phase=phase,
         weight=0 if phase in RESTING else draw(WEIGHTS),
         mirrored=draw(st.booleans()),
-        failed=draw(st.integers(0, 4)),
+        failed=draw(st.sampled_from([0, 0, 1, 2])),
         revision=draw(REVISIONS),
         promoted=draw(REVISIONS),
         rest=draw(st.sampled_from([Phase.INITIALIZED, Phase.SUCCEEDED])),
         waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook confirm-rollout"])),
         retried=draw(st.sampled_from(["", "1"])),
-        started=draw(_MAYBE),
-        stepped=draw(_MAYBE),
+        started=draw(st.sampled_from([NOW - seconds(600), NOW - seconds(600), NOW + seconds(1), None])),
+        stepped=draw(st.sampled_from([NOW - seconds(9000), NOW - seconds(9000), NOW, None])),
         deadline=draw(_MAYBE),
-        claim=draw(st.none() | CLAIMS),
+        claim=draw(CLAIMS) if draw(_SELDOM) else None,
         alerts=draw(st.sampled_from([(), ("f/1",)])),
     )
 
@@ -244,8 +245,8 @@ def states(draw: st.DrawFn) -> State:
 @st.composite
 def targets(draw: st.DrawFn) -> Target:
     """Any target; a ready one has pods, one that is scaled to zero is not ready."""
-    replicas, pods = draw(st.integers(0, 3)), draw(st.integers(0, 3))
-    ready = bool(replicas and pods) and draw(st.booleans())
+    replicas, pods = draw(st.sampled_from([0, 1, 2, 2])), draw(st.sampled_from([0, 1, 2, 2]))
+    ready = bool(replicas and pods) and not draw(_SELDOM)
     exceeded = not ready and draw(st.booleans())
     revision, ours = draw(REVISIONS), draw(st.booleans())
     return Target(revision=revision, replicas=replicas, ready=ready, pods=pods, ours=ours, exceeded=exceeded, why="why")
@@ -254,14 +255,14 @@ def targets(draw: st.DrawFn) -> Target:
 @st.composite
 def primaries(draw: st.DrawFn) -> Primary:
     """Any primary; a ready one has pods."""
-    pods = draw(st.integers(0, 3))
-    ready = bool(pods) and draw(st.booleans())
+    pods = draw(st.sampled_from([0, 1, 2, 2]))
+    ready = bool(pods) and not draw(_SELDOM)
     exceeded = not ready and draw(st.booleans())
     return Primary(promoted=draw(st.just("") | REVISIONS), ready=ready, pods=pods, exceeded=exceeded, why="why")
 
 
-CAUSES = st.just(TICK) | st.builds(
-    an_alert, key=st.sampled_from(["f/1", "f/3"]), began=st.none() | TIMES, text=st.just("Slow")
+ALERTS = st.builds(
+    an_alert, key=st.sampled_from(["f/1", "f/3"]), began=st.sampled_from([NOW, None]), text=st.just("Slow")
 )
 CANARIES = st.sampled_from(_canaries())
 ROUTES = st.builds(lambda canary, mirrored: Weights(100 - canary, canary, mirrored), WEIGHTS, st.booleans())
@@ -269,18 +270,26 @@ ROUTES = st.builds(lambda canary, mirrored: Weights(100 - canary, canary, mirror
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Anything that can be gathered."""
-    state = draw(decisive_states()) if draw(st.integers(0, 9)) else None
-    routes = Weights(100 - state.weight, state.weight, state.mirrored) if state else None
+    """Anything that can be gathered; what belongs together mostly does, or few would be in the middle of a run."""
+    state = None if draw(_SELDOM) else draw(decisive_states())
+    target = None if draw(_SELDOM) else draw(targets())
+    primary = None if draw(_SELDOM) else draw(primaries())
+    routes = draw(st.none() | ROUTES)
+    if state and not draw(_SELDOM):
+        routes = Weights(100 - state.weight, state.weight, state.mirrored)
+    if state and target and draw(st.booleans()):
+        target = replace(target, revision=state.revision)
+    if state and primary and draw(st.booleans()):
+        primary = replace(primary, promoted=state.revision if state.phase in PROMOTED_PHASES else state.promoted)
     return Snapshot(
-        now=draw(TIMES),
-        cause=draw(CAUSES),
+        now=NOW,
+        cause=draw(ALERTS) if draw(_SELDOM) else TICK,
         canary=draw(CANARIES),
         state=state,
-        target=draw(st.none() | targets()),
-        primary=draw(st.none() | primaries()),
-        routes=draw(st.sampled_from([routes, routes, None]) | ROUTES),
-        drift=draw(st.booleans()),
+        target=target,
+        primary=primary,
+        routes=routes,
+        drift=draw(_SELDOM),
         mine=draw(st.sampled_from(["", "mine"])),
         options=Options(total=draw(st.booleans())),
     )

@@ -9,7 +9,7 @@ from handlers.rollout.canary import Canary
 from handlers.rollout.checks import HookCheck, ServerCheck
 from handlers.rollout.snapshot import Primary
 from handlers.rollout.stages import Stage, stage_of
-from handlers.rollout.state import Phase
+from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
 from tests.rollout.strategies import (
     NOW,
@@ -66,6 +66,24 @@ def test_webhooks_are_told_flaggers_phases(phase: Phase) -> None:
     assert told.pop(ROLLBACK_HOOK) is phase
     assert set(told.values()) == {Phase.PROGRESSING}
     assert [c.phase for c in checks(s, Stage.NEW_REVISION) if isinstance(c, HookCheck)] == [phase]
+
+
+@pytest.mark.parametrize(
+    ("stage", "intent"),
+    [
+        (Stage.BOOTSTRAP, Intent.BOOTSTRAP),
+        (Stage.NEW_REVISION, Intent.START),
+        (Stage.WAITING, Intent.START),
+        (Stage.FIRST_STEP, Intent.RAISE),
+        (Stage.NEXT_STEP, Intent.RAISE),
+        (Stage.LAST_STEP, Intent.PROMOTE),
+        (Stage.WAITING_PROMOTION, Intent.PROMOTE),
+        (Stage.SKIP_ANALYSIS, Intent.PROMOTE),
+    ],
+)
+def test_a_claim_says_while_asking_what_may_be_written(stage: Stage, intent: Intent) -> None:
+    """Whoever replaces it fences the primary if it may be written (protocol rule 4)."""
+    assert TABLE[stage].intent is intent
 
 
 def _with_metrics(*metrics: Metric, skip: bool = False) -> Canary:
