@@ -20,7 +20,8 @@ def handle(world: World, namespaces: Sequence[str], alerts: Sequence[Alert], eve
 
 def _cause(alert: Alert, event_id: str) -> Cause:
     words = alert.summary or alert.description
-    text = f"{alert.name} is firing" + (f": {words}" if words else "") + (f" ({alert.value})" if alert.value else "")
+    value = f" ({alert.value})" if alert.value and alert.value not in words else ""
+    text = f"{alert.name} is firing" + (f": {words}" if words else "") + value
     return Cause(
         kind=CauseKind.ALERT,
         id=event_id or alert.key,
