@@ -3,6 +3,7 @@
 The numbers are those of a reading of Flagger 1.44; the ones that a decision alone can show are in tests/rollout.
 """
 
+import contextlib
 import json
 from typing import Any
 
@@ -262,7 +263,7 @@ def test_a_missing_metric_template_is_a_failed_check() -> None:
     metrics = [{"name": "mine", "templateRef": {"name": "gone"}, "thresholdRange": {"min": 1}}]
     lab = at(new_lab(a_canary(analysis={"metrics": metrics})), "Progressing", 20)
     lab.tick()
-    assert any("metric template gone.shop error: not found" in event for event in lab.events)
+    assert "Warning Metric template gone.shop error: not found" in lab.events
     assert lab.canary["status"]["failedChecks"] == 1
 
 
@@ -354,3 +355,45 @@ def test_an_event_webhook_that_is_down_is_asked_ever_more_rarely() -> None:
     lab.clock.tick(7200)
     lab.step()
     assert [request.headers["Idempotency-Key"] for request in lab.webhooks.asked] == list(dict.fromkeys(first))
+
+
+def test_a_gate_is_another_question_each_time() -> None:
+    """A receiver that keeps its answers by Idempotency-Key must not repeat its no for ever."""
+    lab = new_lab(a_canary(analysis={"webhooks": [GATE]}))
+    lab.webhooks.answers[GATE["url"]] = [403, 403, 200]
+    lab.until("Initialized")
+    lab.push("app:v2")
+    lab.tick(3)
+    assert lab.phase == "Progressing"
+    assert len({request.headers["Idempotency-Key"] for request in lab.webhooks.asked}) == 3
+
+
+def test_a_rollback_webhook_that_has_to_wait_is_told_once() -> None:
+    """While the primary has no pod a rollback webhook's yes is one Event, however often it is asked."""
+    back = {"name": "back", "type": "rollback", "url": "http://hooks.test/back", "timeout": "2s"}
+    lab = new_lab(a_canary(analysis={"webhooks": [back], "primaryReadyThreshold": 0}))
+    lab.webhooks.answers[back["url"]] = [403]
+    at(lab, "Progressing", 20)
+    lab.webhooks.answers[back["url"]] = [200]
+    lose_pods(lab, "app-primary")
+    for _ in range(3):
+        lab.clock.tick(10)
+        with contextlib.suppress(Unavailable):
+            lab.step()
+    assert lab.weights == (80, 20)
+    assert sum("manual webhook invoked" in event for event in lab.events) <= 1
+
+
+def test_a_suspended_canary_still_tells_what_it_has_done() -> None:
+    """What an event webhook has missed is told though the canary is suspended meanwhile."""
+    event = {"name": "ev", "type": "event", "url": "http://hooks.test/ev", "timeout": "2s"}
+    lab = new_lab(a_canary(analysis={"webhooks": [event]}))
+    lab.webhooks.answers[event["url"]] = [Unavailable("down")]
+    lab.until("Initialized")
+    lab.edit("flagger.app/v1beta1/canaries/app", {"spec": {"suspend": True}})
+    lab.webhooks.answers[event["url"]] = [200]
+    lab.webhooks.asked.clear()
+    lab.clock.tick(3600)
+    lab.step()
+    assert lab.webhooks.asked
+    assert "outbox" not in lab.canary["metadata"]["annotations"]["serinus.dev/state"]

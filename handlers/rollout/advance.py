@@ -94,7 +94,7 @@ def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gat
         told=f"wait: webhook {_name(gate)} has not approved",
         intent=Intent.RAISE,
         actions=actions,
-        state=stepped(s, **now, seq=s.known.seq),
+        state=stepped(s, **now),
         messages=said[:-1] if again else said,
         findings=tuple(findings),
     )

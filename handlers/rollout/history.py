@@ -17,6 +17,7 @@ HISTORY = "serinus.dev/history"
 LIMIT = 32 * 1024
 _TEXT = 200
 _ENTRIES = 60
+_SAME = ("stage", "decision", "phase", "weight", "revision")
 
 
 def entry(s: Snapshot, stage: Stage, decision: Decision) -> Mapping[str, Any]:
@@ -53,9 +54,14 @@ def _check(finding: Finding) -> Mapping[str, Any]:
 def append(annotations: Mapping[str, str], new: Mapping[str, Any], state: str) -> str:
     """The annotation with one entry more, and as many old ones as there is room for beside the state.
 
-    An entry that alone has no room is left out: the state is the truth, and its write must not fail.
+    The same decision again, as at a gate that stays closed, counts `times` instead of pushing older ones out. An entry
+    that alone has no room is left out: the state is the truth, and its write must not fail.
     """
-    entries = [*load(annotations), new][-_ENTRIES:]
+    entries = list(load(annotations))
+    if entries and new.get("decision") and all(entries[-1].get(field) == new.get(field) for field in _SAME):
+        before = entries.pop().get("times", 1)
+        new = {**new, "times": before + 1 if isinstance(before, int) else 2}
+    entries = [*entries, new][-_ENTRIES:]
     while entries and len(_dump(entries).encode()) + len(state.encode()) > LIMIT:
         entries.pop(0)
     return _dump(entries)

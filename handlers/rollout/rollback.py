@@ -10,6 +10,8 @@ from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import ALERTS_KEPT, Intent, Message, Phase, State
 
 Findings = Sequence[Finding]
+HELD = "rollback"
+"""What a state waits for whose rollback is held up."""
 
 
 def roll_back(
@@ -23,7 +25,11 @@ def roll_back(
     if s.carried and not s.primary_can_serve:
         refused = f"{s.name} is not rolled back ({why}): {s.primary_text} has no ready pod, the canary goes on serving"
         return Decision(
-            told=refused, state=settle(s, failed=count), messages=said, findings=tuple(findings), refused=refused
+            told=refused,
+            state=settle(s, failed=count, waiting=HELD),
+            messages=() if s.known.waiting == HELD else said,  # once, however often it is asked for
+            findings=tuple(findings),
+            refused=refused,
         )
     revision = s.target.revision if s.target and s.known.phase is Phase.WAITING else s.known.revision
     state = _failed(s, revision)

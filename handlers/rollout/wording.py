@@ -64,6 +64,8 @@ def _of_metric(s: Snapshot, finding: Finding, metric: Metric) -> str:
         return f"Halt {s.name} advancement {label} {comparison(metric, finding.value)}"
     if finding.outcome is Outcome.NO_DATA:
         return _no_data(s, metric)
+    if finding.text.startswith("metric template "):
+        return f"M{finding.text[1:]}"
     if metric.builtin:
         return f"Prometheus query failed: running query failed: {finding.text}"
     kind = "Metric" if metric.template else "Prometheus"

@@ -170,6 +170,7 @@ class _Attempt:
 
     def _commit(self, decision: Decision) -> None:
         if decision.untouched:
+            self._tell_late()
             return
         said = self._said(decision)
         left = _kept(self.known.outbox, tell.to_webhooks(self.world, self.scene.canary, said))

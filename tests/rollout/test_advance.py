@@ -216,12 +216,12 @@ GATES = [
 @pytest.mark.parametrize(("s", "kind", "phase", "words"), GATES)
 @pytest.mark.parametrize("outcome", [REFUSED, ERROR])
 def test_a_closed_gate_halts(s: Snapshot, kind: Hook, phase: Phase, words: str, outcome: Outcome) -> None:
-    """It is not a failed check; the weight and the number of the step stay, the next look is an interval later."""
+    """It is not a failed check; the weight stays, and the next look, an interval later, is another question."""
     decision = decided(s, answered(kind, outcome, "403", name="gate"))
     weight = s.known.weight
     assert decision.actions == ((Route(weight),) if phase is not Phase.WAITING else ())
     state = decision.state
-    assert (state.phase, state.weight, state.failed, state.seq) == (phase, weight, 0, s.known.seq)
+    assert (state.phase, state.weight, state.failed, state.seq) == (phase, weight, 0, s.known.seq + 1)
     assert (state.waiting, state.stepped) == ("webhook gate", NOW)
     assert texts(decision)[-1] == f"{HALT} {words} gate"
     assert decision.messages[-1].kind is Kind.WARNING

@@ -139,3 +139,23 @@ def test_what_cannot_be_read_is_dropped(text: str, kept: list[Any]) -> None:
 def test_no_annotation_is_no_history() -> None:
     """A new canary has done nothing yet."""
     assert load({}) == []
+
+
+def test_the_same_decision_again_is_counted() -> None:
+    """A gate that stays closed for a day fills the history with one entry, not with a day of them."""
+    entry = {"stage": "waiting for approval", "decision": "wait", "phase": "Waiting", "weight": 0, "seq": 1}
+    annotations: dict[str, str] = {}
+    for seq in range(1, 4):
+        annotations = {HISTORY: append(annotations, {**entry, "seq": seq}, "")}
+    annotations = {HISTORY: append(annotations, {**entry, "decision": "start"}, "")}
+    assert [(item["decision"], item.get("times"), item["seq"]) for item in load(annotations)] == [
+        ("wait", 3, 3),
+        ("start", None, 1),
+    ]
+
+
+def test_a_count_edited_to_nonsense_begins_anew() -> None:
+    """What somebody wrote into the history decides nothing and breaks nothing."""
+    entry = {"stage": "s", "decision": "d", "phase": "Waiting", "weight": 0, "times": "many"}
+    annotations = {HISTORY: append({}, entry, "")}
+    assert load({HISTORY: append(annotations, entry, "")})[-1]["times"] == 2

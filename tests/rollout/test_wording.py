@@ -170,3 +170,11 @@ def test_a_limit_beyond_the_calendar_is_told() -> None:
     """No bound that a spec can hold raises an error when it is told."""
     endless = Metric(name="request-duration", window="1m", low=1e300)
     assert comparison(endless, 5.0).startswith("5ms < ")
+
+
+def test_a_missing_template_is_told_as_flagger_does() -> None:
+    """The template is what is wrong, not the query: "Metric template %s.%s error: %v" (runMetricChecks)."""
+    finding = measured(TEMPLATE, Outcome.ERROR, text="metric template errors.test error: not found")
+    said = told(finding)
+    assert said is not None
+    assert said.text == "Metric template errors.test error: not found"
