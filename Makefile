@@ -22,7 +22,7 @@ lint: $(VENV)/.ready
 # the pure packages are measured, by their own tests; the rest is faster without
 unit: $(VENV)/.ready
 	$(BIN)/pytest -n 2 --cov --cov-report= $(PURE:%=tests/%)
-	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/*))' \
+	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
 	$(BIN)/pytest -n 2 $(PURE:%=--ignore=tests/%)
 

@@ -14,7 +14,7 @@ from handlers.auth import Authenticator, Review
 from handlers.errors import Unavailable
 from handlers.settings import Settings
 from handlers.wiring import Wiring
-from tests.fakes import Lab, a_canary, at, new_lab
+from tests.lab import Lab, a_canary, at, new_lab
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

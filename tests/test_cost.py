@@ -5,7 +5,7 @@ step, 24 a rollback, 47 a bootstrap.)
 import pytest
 
 from handlers.step.sweep import sweep
-from tests.fakes import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
+from tests.lab import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
 
 PER_TICK = 5
 """One list of Canaries, and one of the metadata of each kind of object that they rest on."""

@@ -11,7 +11,8 @@ import pytest
 
 from handlers.errors import BadCanary, Unavailable
 from handlers.step.ports import Response
-from tests.fakes import HookPoint, Lab, a_canary, a_deployment, an_alert, at, new_lab
+from tests.fakes import HookPoint
+from tests.lab import Lab, a_canary, a_deployment, an_alert, at, new_lab
 
 GATE = {"name": "gate", "type": "confirm-rollout", "url": "http://hooks.test/gate", "timeout": "2s"}
 CHECK = {"name": "check", "type": "rollout", "url": "http://hooks.test/check", "timeout": "2s"}

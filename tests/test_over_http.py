@@ -14,7 +14,7 @@ from handlers.sandbox.api.reviews import Identity
 from handlers.sandbox.api.server import Server as ApiServer
 from tests.adapters import loopback
 from tests.adapters.loopback import Answer, Asked, Serve, Server
-from tests.fakes import Lab, a_canary, new_lab
+from tests.lab import Lab, a_canary, new_lab
 
 serve = pytest.fixture(loopback.serve)
 # a token of a service account as Knative's sources carry it: three parts with dots

@@ -1,17 +1,17 @@
 """THE TABLE: for each situation, what is asked, in which order, and which rule decides.
 
-Everything that says how a rollout goes stands here or in the rules that it names. The README's table and diagram
-are made from it.
+Everything that says how a rollout goes stands here or in the rules that it names (`rules/`). The README's table and
+diagram are made from it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from handlers.rollout import advance, promotion, resting, rollback
 from handlers.rollout.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
+from handlers.rollout.rules import advance, promotion, resting, rollback
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Intent, Phase

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.errors import Unavailable
-from tests.fakes import Lab, a_canary, a_deployment, new_lab
+from tests.lab import Lab, a_canary, a_deployment, new_lab
 
 Row = list[Any]
 HOST = "http://hooks.test/"

@@ -5,7 +5,7 @@ Each test has the name of the original, and asserts what the original means to a
 
 import pytest
 
-from tests.fakes import Lab, a_canary, at, new_lab
+from tests.lab import Lab, a_canary, at, new_lab
 
 FIXTURE = {"stepWeight": 10, "maxWeight": 50, "threshold": 10}
 

@@ -16,7 +16,7 @@ from handlers.events import cloudevent
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
 from handlers.settings import PREFIX, SETTINGS, Settings
 from handlers.wiring import Wiring
-from tests.fakes import new_lab
+from tests.lab import new_lab
 from tests.manifests.files import ALERTMANAGER, containers, documents, inside, objects, paths
 
 SERVED = {PING, TICK, SYNCED, CANARY_DUE, ALERT}

@@ -17,7 +17,8 @@ from handlers.rollout.state import State, load
 from handlers.step.ports import Request, Response, World
 from handlers.step.step import step
 from handlers.step.sweep import sweep
-from tests.fakes import TICK, ApiCluster, Died, Lab, Prometheus, Webhooks
+from tests.fakes import ApiCluster, Died, Prometheus, Webhooks
+from tests.lab import TICK, Lab
 
 AT_REST = ("Initialized", "Succeeded", "Failed")
 ROUTE = "networking.istio.io/v1beta1/virtualservices/app"

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from handlers.rollout.revision import of_target
 from handlers.rollout.state import Intent
-from tests.fakes import WRITES, Lab
+from tests.fakes import WRITES
+from tests.lab import Lab
 from tests.protocol.harness import Watcher, state_of
 
 MAX_WEIGHT = 60

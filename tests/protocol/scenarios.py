@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from handlers.rollout.snapshot import Cause
-from tests.fakes import TICK, Lab, a_canary, an_alert, at, new_lab
+from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
 from tests.protocol.harness import finish, twin
 
 NEWS = {"name": "news", "type": "event", "url": "http://hooks.test/news"}

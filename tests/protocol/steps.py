@@ -1,7 +1,8 @@
 """Steps that a test can stop between two calls, and what it can do to a cluster meanwhile."""
 
 from handlers.rollout.snapshot import Cause
-from tests.fakes import TICK, WRITES, Died, Lab, at, new_lab
+from tests.fakes import WRITES, Died
+from tests.lab import TICK, Lab, at, new_lab
 from tests.protocol.harness import ROUTE, Handler, Trace, Watcher, process, run, state_of
 
 CANARY, TARGET, PRIMARY = "/canaries/app", "/deployments/app", "/deployments/app-primary"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes import Lab
+from tests.lab import Lab
 from tests.protocol.harness import Fault, Trace, content, finish, picture, process, run, told, twin
 from tests.protocol.invariants import TRANSITIONS
 from tests.protocol.scenarios import AFTER, NEWS, SCENARIOS, Scenario

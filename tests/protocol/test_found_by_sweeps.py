@@ -6,7 +6,8 @@ from handlers.errors import Unavailable
 from handlers.rollout.revision import of_target
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
-from tests.fakes import TICK, Died, Lab, an_alert, at, new_lab
+from tests.fakes import Died
+from tests.lab import TICK, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
 from tests.protocol.scenarios import AFTER, GATE, NEWS, START, SUCCESS, after_a_failed_check, pushed, with_analysis
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from handlers.rollout.snapshot import Cause
-from tests.fakes import TICK, WRITES, Lab, Prometheus, an_alert, at, new_lab
+from tests.fakes import WRITES, Prometheus
+from tests.lab import TICK, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Handler, Trace, Watcher, content, finish, process, run, state_of, twin
 from tests.protocol.invariants import Observer, told_twice
 from tests.protocol.scenarios import SUCCESS, after_a_failed_check, pushed

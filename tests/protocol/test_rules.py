@@ -3,7 +3,7 @@
 import pytest
 
 from handlers.rollout.state import Intent
-from tests.fakes import TICK, an_alert, new_lab
+from tests.lab import TICK, an_alert, new_lab
 from tests.protocol.harness import ROUTE, Handler, process, run, state_of, twin
 from tests.protocol.scenarios import SCENARIOS, SUCCESS, Scenario, after_a_failed_check
 from tests.protocol.steps import (

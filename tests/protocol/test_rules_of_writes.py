@@ -6,7 +6,7 @@ import pytest
 
 from handlers.rollout.revision import of_target
 from handlers.rollout.state import Intent
-from tests.fakes import TICK, Lab, an_alert
+from tests.lab import TICK, Lab, an_alert
 from tests.protocol.harness import Handler, process, run, state_of
 from tests.protocol.scenarios import SUCCESS
 from tests.protocol.steps import (

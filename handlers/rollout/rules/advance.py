@@ -13,7 +13,7 @@ from handlers.rollout.decision import (
     stepped,
     warning,
 )
-from handlers.rollout.rollback import checks_failed, roll_back
+from handlers.rollout.rules.rollback import checks_failed, roll_back
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import ACTIVE, RETRY
 from handlers.rollout.state import Intent, Message, Phase

@@ -16,7 +16,7 @@ from handlers.rollout.decision import (
     waiting,
     warning,
 )
-from handlers.rollout.rollback import promotion_failed
+from handlers.rollout.rules.rollback import promotion_failed
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import FULL, Weights, after_promotion_step
