@@ -67,6 +67,13 @@ def test_a_bootstrap_begins_with_the_primary() -> None:
     assert (decision.intent, decision.actions) == (Intent.BOOTSTRAP, (WorkloadServices(), CreatePrimary(OLD)))
     assert decision.meanwhile == State()
     assert decision.state == State(seq=1, revision=OLD, promoted=OLD, stepped=NOW)
+    assert texts(decision) == ["all the metrics providers are available!"]
+
+
+def test_without_an_analysis_no_metric_server_is_told_of() -> None:
+    """With skipAnalysis Flagger does not ask for them (advanceCanary)."""
+    s = fresh()
+    decision = decided(replace(s, canary=replace(s.canary, skip_analysis=True)))
     assert decision.messages == ()
 
 

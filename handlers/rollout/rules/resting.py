@@ -31,7 +31,7 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
             meanwhile=replace(s.known, phase=Phase.INITIALIZING),
             actions=(WorkloadServices(), CreatePrimary(s.target.revision)),
             state=stepped(s, phase=Phase.INITIALIZING, revision=s.target.revision, promoted=s.target.revision),
-            messages=_providers(findings),
+            messages=() if s.canary.skip_analysis else _providers(findings),
             findings=tuple(findings),
         )
     if not s.primary.ready:
@@ -46,11 +46,11 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
 
 
 def _providers(findings: Findings) -> tuple[Message, ...]:
-    """Flagger asks once, at the beginning, whether the metric servers answer, and only says so."""
+    """Flagger asks once, at the beginning, whether the metric servers answer, and only says so; also of none at all."""
     for finding in findings:
         if not finding.passed:
             return (warning(Phase.INITIALIZING, f"Error checking metric providers: {finding.text}"),)
-    return (normal(Phase.INITIALIZING, "all the metrics providers are available!"),) if findings else ()
+    return (normal(Phase.INITIALIZING, "all the metrics providers are available!"),)
 
 
 def _initialized(s: Snapshot) -> Decision:
