@@ -23,10 +23,10 @@ from handlers.adapters.connections import reason
 from handlers.auth import Review
 from handlers.errors import BadCanary, BadSetting, Conflict, SerinusError, Unavailable
 from handlers.rollout.objects import Kind, Object, Ref, metadata
+from handlers.rollout.ownership import MANAGER
 
 TIMEOUT = (2, 5)
 """Seconds to connect, and to wait for each part of an answer."""
-MANAGER = "serinus"
 PAGE = "500"
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"

@@ -59,6 +59,9 @@ class Finding:
         return self.outcome is Outcome.PASSED
 
 
+Findings = Sequence[Finding]
+
+
 def in_groups(checks: Sequence[Check]) -> tuple[tuple[Check, ...], ...]:
     """Checks in the order they are asked: webhooks one by one, neighbouring metrics together."""
     groups: list[tuple[Check, ...]] = []

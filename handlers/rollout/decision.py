@@ -77,6 +77,11 @@ def overdue(s: Snapshot) -> bool:
     return s.known.deadline is not None and s.now >= s.known.deadline
 
 
+def counted(s: Snapshot) -> int:
+    """A passed check resets the count, unless it counts in total as Flagger's does."""
+    return s.known.failed if s.options.total else 0
+
+
 def failed_outcomes(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings that did not pass."""
     return tuple(finding for finding in findings if not finding.passed)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from handlers.rollout.canary import Canary
-from handlers.rollout.stages import RETRY
+from handlers.rollout.stages import retry
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import due
 
@@ -30,7 +30,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
     if state.phase is Phase.INITIALIZING:
         return True
     if state.phase in _AT_REST and not state.weight and not state.waiting:
-        return _changed(state, tokens) or _retried(canary, state)
+        return _changed(state, tokens) or retry(canary, state)
     late = state.deadline is not None and now >= state.deadline
     target = f"deployments/{canary.target_name}"
     pushed = state.observed.get(target) != tokens.get(target, "")
@@ -39,7 +39,3 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
 
 def _changed(state: State, tokens: Mapping[str, str]) -> bool:
     return any(tokens.get(name, "") != seen for name, seen in state.observed.items())
-
-
-def _retried(canary: Canary, state: State) -> bool:
-    return state.phase is Phase.FAILED and canary.annotations.get(RETRY, "") not in ("", state.retried)

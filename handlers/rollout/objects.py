@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 Object = Mapping[str, Any]
@@ -78,6 +79,11 @@ def resource_version(obj: Object) -> str:
 def generation(obj: Object) -> int:
     """Counts the changes of a spec."""
     return int(metadata(obj).get("generation") or 0)
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as Kubernetes writes it (metav1.Time): RFC 3339 in UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def merge_patch(old: Any, new: Any) -> Any:

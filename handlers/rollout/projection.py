@@ -1,9 +1,9 @@
 """`.status` of a Canary as a projection of the state: Flagger's fields, for its printer columns and Argo CD."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from handlers.rollout.objects import Object, status
+from handlers.rollout.objects import Object, status, timestamp
 from handlers.rollout.state import Phase, State
 
 # (status of the condition Promoted, its message), as Flagger writes them (canary/status.go, MakeStatusConditions)
@@ -32,7 +32,7 @@ def project(state: State, canary: Object, now: datetime) -> Object:
         "lastAppliedSpec": state.revision,
         "lastPromotedSpec": state.promoted,
     }
-    moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = timestamp(now)
     patch = {name: value for name, value in fields.items() if current.get(name) != value}
     if condition := _condition(state, current, moment):
         patch["conditions"] = [condition]

@@ -103,6 +103,16 @@ class Snapshot:
         return self.primary is not None and self.primary.pods > 0
 
     @property
+    def canary_ready(self) -> bool:
+        """Whether the target has the pods that it needs."""
+        return self.target is not None and self.target.ready
+
+    @property
+    def primary_trouble(self) -> str:
+        """Why the primary is not ready, as Flagger's messages say it."""
+        return f"{self.primary_text} not ready: {self.primary.why if self.primary else 'it is missing'}"
+
+    @property
     def name(self) -> str:
         """The Canary as Flagger's messages name it: name.namespace."""
         return f"{self.canary.name}.{self.canary.namespace}"

@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from handlers.rollout.canary import Canary
 from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.state import Claim, Intent, Phase, State
 from handlers.rollout.timing import due
@@ -115,14 +116,14 @@ def _revision(s: Snapshot) -> str:
     return s.target.revision if s.target else ""
 
 
-def retry(s: Snapshot, state: State) -> bool:
+def retry(canary: Canary, state: State) -> bool:
     """Whether the user asks for the failed revision once more."""
-    return state.phase is Phase.FAILED and s.canary.annotations.get(RETRY, "") not in ("", state.retried)
+    return state.phase is Phase.FAILED and canary.annotations.get(RETRY, "") not in ("", state.retried)
 
 
 def _at_rest(s: Snapshot, state: State) -> Stage:
     revision = _revision(s)
-    failed_again = state.phase is Phase.FAILED and revision == state.revision and not retry(s, state)
+    failed_again = state.phase is Phase.FAILED and revision == state.revision and not retry(s.canary, state)
     if revision == s.promoted or failed_again:
         if s.primary is None:
             return Stage.PRIMARY_MISSING

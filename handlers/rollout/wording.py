@@ -8,7 +8,7 @@ from handlers.rollout.checks import Finding, HookCheck, MetricCheck, Outcome, Se
 from handlers.rollout.decision import normal, warning
 from handlers.rollout.durations import words
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.state import Message
+from handlers.rollout.state import Message, Phase
 
 _WHOLE = 1e21
 _LONGEST = 2**63 // 10**6  # milliseconds: no time.Duration is longer
@@ -110,6 +110,11 @@ def _of_hook(s: Snapshot, finding: Finding, kind: Hook, name: str) -> Message | 
     if finding.outcome is Outcome.NOT_YET:
         return None
     return warning(phase, f"Halt {s.name} advancement " + _REFUSED[kind].format(hook=name, text=finding.text))
+
+
+def copying(s: Snapshot) -> Message:
+    """The template goes to the primary (runCanary)."""
+    return normal(Phase.PROGRESSING, f"Copying {s.target_text} template spec to {s.primary_text}")
 
 
 def of_findings(s: Snapshot, findings: Sequence[Finding]) -> tuple[Message, ...]:

@@ -206,8 +206,7 @@ class _Attempt:
             log.info("%s: .status is left to the next step", self.scene.canary.ref)
 
     def _tell(self, new: State, said: Sequence[Message]) -> None:
-        late = [message for message in self.known.outbox if message not in said]
-        self._clear(new, tell.Teller(self.world, self.scene.canary).tell([*late, *said]))
+        self._clear(new, tell.Teller(self.world, self.scene.canary).tell([*self.known.outbox, *said]))
 
     def _tell_late(self) -> None:
         """What a process that died, or a webhook that was down, has left untold."""

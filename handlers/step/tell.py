@@ -8,14 +8,15 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from handlers.errors import SerinusError, Unavailable
 from handlers.notifiers import slack
 from handlers.rollout.analysis import Hook, Webhook
 from handlers.rollout.canary import Canary
-from handlers.rollout.objects import CANARY, EVENT, Ref
+from handlers.rollout.objects import CANARY, EVENT, Ref, timestamp
+from handlers.rollout.ownership import MANAGER
 from handlers.rollout.state import Kind, Message, State
 from handlers.rollout.webhook import (
     Answer,
@@ -31,7 +32,6 @@ from handlers.step.ports import World
 
 log = logging.getLogger(__name__)
 
-COMPONENT = "serinus"
 OUTBOX_KEPT = 40
 PATIENCE = timedelta(seconds=60)
 """How long telling may take; after it somebody else may tell what is left."""
@@ -123,7 +123,7 @@ def to_webhooks(world: World, canary: Canary, messages: tuple[Message, ...]) -> 
 
 def record(world: World, canary: Ref, uid: str, message: Message) -> None:
     """A Kubernetes Event on the Canary, in Flagger's form (reason Synced). Made once, whoever tells it again."""
-    moment = world.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = timestamp(world.now())
     digest = hashlib.sha256(f"{uid}/{message.id}/{message.text}".encode()).hexdigest()[:16]
     name = f"{canary.name}.{digest}"
     event = {
@@ -140,9 +140,9 @@ def record(world: World, canary: Ref, uid: str, message: Message) -> None:
         "reason": "Synced",
         "type": message.kind.value,
         "message": message.text[:1024],
-        "source": {"component": COMPONENT},
-        "reportingComponent": COMPONENT,
-        "reportingInstance": COMPONENT,
+        "source": {"component": MANAGER},
+        "reportingComponent": MANAGER,
+        "reportingInstance": MANAGER,
         "firstTimestamp": moment,
         "lastTimestamp": moment,
         "count": 1,

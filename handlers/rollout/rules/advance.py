@@ -1,12 +1,11 @@
 """From a new revision to the last weight: start, step up, hand over to the promotion."""
 
-from collections.abc import Sequence
-
 from handlers.rollout.actions import Action, CopyToPrimary, Route, ScaleUp
 from handlers.rollout.analysis import Hook
-from handlers.rollout.checks import Finding, HookCheck, Outcome
+from handlers.rollout.checks import Finding, Findings, HookCheck, Outcome
 from handlers.rollout.decision import (
     Decision,
+    counted,
     failed_outcomes,
     normal,
     settle,
@@ -19,9 +18,8 @@ from handlers.rollout.stages import ACTIVE, RETRY
 from handlers.rollout.state import Intent, Message, Phase
 from handlers.rollout.timing import step_time
 from handlers.rollout.weights import following, highest
-from handlers.rollout.wording import of_findings
+from handlers.rollout.wording import copying, of_findings
 
-Findings = Sequence[Finding]
 _GATES = frozenset({Hook.CONFIRM_ROLLOUT, Hook.CONFIRM_TRAFFIC_INCREASE, Hook.CONFIRM_PROMOTION})
 
 
@@ -87,7 +85,7 @@ def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gat
     )
     # Flagger says so once on entering a waiting phase, and at each look for a traffic increase (scheduler_hooks.go)
     again = phase is s.known.phase and phase in (Phase.WAITING, Phase.WAITING_PROMOTION)
-    failed = s.known.failed if s.options.total or phase is Phase.WAITING else 0
+    failed = s.known.failed if phase is Phase.WAITING else counted(s)
     actions, weight = _as_they_were(s)
     now = {"phase": phase, "weight": weight, "failed": failed, "waiting": f"webhook {_name(gate)}"}
     return Decision(
@@ -152,7 +150,7 @@ def step_up(s: Snapshot, findings: Findings) -> Decision:
         told=f"advance from {s.known.weight} to {weight} %",
         intent=Intent.RAISE,
         actions=(Route(weight),),
-        state=stepped(s, weight=weight, failed=_counted(s)),
+        state=stepped(s, weight=weight, failed=counted(s)),
         messages=(*_said(s, findings, begun), normal(s.known.phase, text)),
         findings=tuple(findings),
     )
@@ -166,7 +164,6 @@ def last_step(s: Snapshot, findings: Findings) -> Decision:
 
 
 def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
-    text = f"Copying {s.target_text} template spec to {s.primary_text}"
     return Decision(
         told=told,
         intent=Intent.PROMOTE,
@@ -174,18 +171,13 @@ def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
         state=stepped(
             s,
             phase=Phase.PROMOTING,
-            failed=_counted(s),
+            failed=counted(s),
             promoted=s.known.revision,
             deadline=s.now + s.canary.progress_deadline,
         ),
-        messages=(*of_findings(s, findings), normal(Phase.PROGRESSING, text)),
+        messages=(*of_findings(s, findings), copying(s)),
         findings=tuple(findings),
     )
-
-
-def _counted(s: Snapshot) -> int:
-    """A passed check resets the count, unless it counts in total as Flagger's does."""
-    return s.known.failed if s.options.total else 0
 
 
 def skip_analysis(s: Snapshot, findings: Findings) -> Decision:

@@ -1,12 +1,12 @@
 """From the copy to the primary until the rollout is over; traffic moves only to a primary that is ready."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from handlers.rollout.actions import Route, ScaleToZero
-from handlers.rollout.checks import Finding
+from handlers.rollout.checks import Findings
 from handlers.rollout.decision import (
     Decision,
+    counted,
     normal,
     nothing,
     overdue,
@@ -20,8 +20,7 @@ from handlers.rollout.rules.rollback import promotion_failed
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import FULL, Weights, after_promotion_step
-
-Findings = Sequence[Finding]
+from handlers.rollout.wording import copying
 
 
 def copied(s: Snapshot, _: Findings) -> Decision:
@@ -33,11 +32,11 @@ def copied(s: Snapshot, _: Findings) -> Decision:
         state=stepped(
             s,
             phase=Phase.PROMOTING,
-            failed=s.known.failed if s.options.total else 0,  # all checks had passed
+            failed=counted(s),  # all checks had passed
             promoted=s.known.claim.revision,
             deadline=s.now + s.canary.progress_deadline,
         ),
-        messages=(normal(Phase.PROGRESSING, f"Copying {s.target_text} template spec to {s.primary_text}"),),
+        messages=(copying(s),),
     )
 
 
@@ -62,15 +61,14 @@ def shift(s: Snapshot, findings: Findings) -> Decision:
 
 def stuck(s: Snapshot, _: Findings) -> Decision:
     """The primary does not get ready on the new revision: wait until the deadline, then let the canary serve."""
-    text = f"{s.primary_text} not ready: {s.primary.why if s.primary else 'it is missing'}"
+    text = s.primary_trouble
     if _canary_gone(s):
         return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
     if overdue(s) or (s.primary and s.primary.exceeded):
         return promotion_failed(s, text)
-    serving = s.target is not None and s.target.ready
-    if serving and not s.primary_can_serve and s.known.weight < FULL:
+    if s.canary_ready and not s.primary_can_serve and s.known.weight < FULL:
         return _all_to_canary(s, text)
-    if serving and s.known.weight and s.routes != Weights(FULL - s.known.weight, s.known.weight):
+    if s.canary_ready and s.known.weight and s.routes != Weights(FULL - s.known.weight, s.known.weight):
         return Decision(
             told=f"put the routes back to {s.known.weight} %", actions=(Route(s.known.weight),), state=settle(s)
         )
@@ -141,16 +139,15 @@ def holding(s: Snapshot, _: Findings) -> Decision:
             return _all_to_primary(s, "it has recovered")
         if _canary_gone(s):
             return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
-    serving = s.target is not None and s.target.ready
     weight = state.weight if s.primary_can_serve else FULL
-    if serving and (s.routes is None or s.routes.canary != weight):
+    if s.canary_ready and (s.routes is None or s.routes.canary != weight):
         return Decision(told=f"put the routes to {weight} %", actions=(Route(weight),), state=settle(s, weight=weight))
     return nothing(s, "the canary serves until the primary recovers, or a new revision comes")
 
 
 def primary_not_ready(s: Snapshot, _: Findings) -> Decision:
     """An analysis does not go on while the primary is not what it is compared with."""
-    why = f"{s.primary_text} not ready: {s.primary.why if s.primary else 'it is missing'}"
+    why = s.primary_trouble
     held = waiting(s, "primary", why, told=why, timed=False)
     # the canary is ready: its deadline has been met
     return replace(held, state=replace(held.state, deadline=None))

@@ -1,6 +1,5 @@
 """Before the first rollout and between rollouts: bootstrap, rest, drift, and going back to what is promoted."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from handlers.rollout.actions import (
@@ -12,13 +11,11 @@ from handlers.rollout.actions import (
     ScaleToZero,
     WorkloadServices,
 )
-from handlers.rollout.checks import Finding
+from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import leftover
 from handlers.rollout.state import Intent, Message, Phase
-
-Findings = Sequence[Finding]
 
 
 def bootstrap(s: Snapshot, findings: Findings) -> Decision:
@@ -38,7 +35,7 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
         return waiting(
             s,
             "primary",
-            f"{s.primary_text} not ready: {s.primary.why}",
+            s.primary_trouble,
             told=f"wait for {s.primary_text}: {s.primary.why}",
             timed=False,
         )

@@ -1,15 +1,14 @@
 """Back to the primary: by an alert, a hook, failed checks or a deadline. Once intended, nothing raises the weight."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from handlers.rollout.actions import Route, ScaleToZero, ScaleUp
-from handlers.rollout.checks import Finding
+from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, overdue, post_rollout, settle, stepped, waiting, warning
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import ALERTS_KEPT, Intent, Message, Phase, State
+from handlers.rollout.weights import FULL
 
-Findings = Sequence[Finding]
 HELD = "rollback"
 """What a state waits for whose rollback is held up."""
 
@@ -154,12 +153,11 @@ def promotion_failed(s: Snapshot, why: str) -> Decision:
     With ready pods it takes all traffic (scheduler.go, handleFailedPromotion); without, routes stay as they are.
     """
     text = f"Promotion of {s.target_text} failed, primary not ready: {why}"
-    serving = s.target is not None and s.target.ready
-    weight = 100 if serving else s.known.weight
+    weight = FULL if s.canary_ready else s.known.weight
     return Decision(
         told=f"promotion failed, the canary keeps serving: {why}",
         intent=Intent.FAIL,
-        actions=(Route(weight),) if serving else (),
+        actions=(Route(weight),) if s.canary_ready else (),
         state=replace(_failed(s, s.known.revision, weight), waiting="primary"),
         messages=(warning(s.known.phase, text), post_rollout(Phase.FAILED)),
     )
