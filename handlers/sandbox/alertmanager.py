@@ -7,16 +7,15 @@ from pathlib import Path
 import yaml
 
 from handlers.sandbox.kube import Object
-from handlers.sandbox.process import HOST, Program, find_program, http, launch
+from handlers.sandbox.process import HOST, Managed, find_program, http, launch
 
 
-class Alertmanager:
+class Alertmanager(Managed):
     """Debian's prometheus-alertmanager on a free port, with the configuration it is given (see `webhook_config`)."""
 
     def __init__(self, directory: Path, config: Object) -> None:
         self._directory = directory
         self._config = config
-        self._program: Program | None = None
         self.url = ""
 
     def start(self) -> None:
@@ -36,16 +35,6 @@ class Alertmanager:
             ]
 
         self._program, self.url = launch(command, self._directory / "alertmanager.log")
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._program:
-            self._program.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id, 0 when it does not run."""
-        return self._program.pid if self._program else 0
 
     def set_config(self, config: Object) -> None:
         """Replace the configuration while it runs."""

@@ -65,6 +65,22 @@ class Program:
             self._process.wait()
 
 
+class Managed:
+    """What runs as one program, from its start() to its stop()."""
+
+    _program: Program | None = None
+
+    def stop(self) -> None:
+        """End the process, after it has answered what it is asked; does nothing when it does not run."""
+        if self._program:
+            self._program.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id, 0 when it does not run."""
+        return self._program.pid if self._program else 0
+
+
 def interruptible() -> None:
     """Let SIGINT and SIGTERM end the main thread by KeyboardInterrupt, once: more of them do not disturb the end."""
 

@@ -9,21 +9,20 @@ import yaml
 
 from handlers.sandbox.istio import MIRROR
 from handlers.sandbox.kube import Object
-from handlers.sandbox.process import HOST, Program, find_program, http, launch, wait_for
+from handlers.sandbox.process import HOST, Managed, find_program, http, launch, wait_for
 
 FIRST_DATA_SECONDS = 30  # Prometheus waits some seconds before its first scrape, and a rate needs two
 
 COUNT, TIME = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time_(bucket|sum|count)"
 
 
-class Prometheus:
+class Prometheus(Managed):
     """Debian's prometheus on a free port, with a configuration (see `configuration`) and rule groups."""
 
     def __init__(self, directory: Path, config: Object, rules: Sequence[Object] = ()) -> None:
         self._directory = directory
         self._config = config
         self._rules = list(rules)
-        self._program: Program | None = None
         self.url = ""
 
     def start(self) -> None:
@@ -45,16 +44,6 @@ class Prometheus:
             ]
 
         self._program, self.url = launch(command, self._directory / "prometheus.log")
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._program:
-            self._program.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id, 0 when it does not run."""
-        return self._program.pid if self._program else 0
 
     def set_rules(self, rules: Sequence[Object]) -> None:
         """Replace the rule groups while it runs."""

@@ -10,7 +10,7 @@ import urllib3
 from handlers.sandbox import envoy
 from handlers.sandbox.istio import MIRROR
 from handlers.sandbox.kube import Object
-from handlers.sandbox.process import HOST, Program, SandboxError, answers, http, wait_for
+from handlers.sandbox.process import HOST, Managed, Program, SandboxError, answers, http, wait_for
 from handlers.sandbox.topology import Address, Topology
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ APPLIED_SECONDS = 5
 KEEP_CLUSTERS = 2.0  # seconds that a cluster stays after the last route to it is gone: requests may be under way
 
 
-class Envoy:
+class Envoy(Managed):
     """Starts Envoy and gives it routes, clusters and endpoints.
 
     `update` keeps the order in which nothing is ever routed to what is not there yet or no more: clusters and new
@@ -31,7 +31,6 @@ class Envoy:
         self._endpoints: dict[str, frozenset[Address]] = {}
         self._routes: Object = envoy.route_file(Topology(), [])
         self._unused: dict[str, float] = {}
-        self._program: Program | None = None
         self.admin = ""
         self.ingress = ""
 
@@ -59,16 +58,6 @@ class Envoy:
         self._program.wait_for(lambda: answers(f"{self.admin}/ready"), "is live")
         listener = json.loads(self._ask("/listeners?format=json"))["listener_statuses"][0]
         self.ingress = f"http://{HOST}:{listener['local_address']['socket_address']['port_value']}"
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._program:
-            self._program.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id, 0 when it does not run."""
-        return self._program.pid if self._program else 0
 
     def serving(self, address: Address) -> bool:
         """Whether requests may still be sent to this address."""

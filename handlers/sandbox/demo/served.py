@@ -11,14 +11,14 @@ import urllib3
 import handlers
 from handlers.sandbox.demo.senders import write_tokens
 from handlers.sandbox.demo.story import SCALE
-from handlers.sandbox.process import HOST, Program, http
+from handlers.sandbox.process import HOST, Managed, Program, http
 from handlers.settings import PREFIX
 
 SENDERS = ("alertmanager", "argocd", "cron")
 READY = 204
 
 
-class Handlers:
+class Handlers(Managed):
     """gunicorn on one port. Its tokens are there from the beginning: Alertmanager starts before it."""
 
     def __init__(self, directory: Path, port: int) -> None:
@@ -26,7 +26,6 @@ class Handlers:
         self.tokens_dir = directory / "tokens"
         self.log = directory / "handlers.log"
         self.url = f"http://{HOST}:{port}"
-        self._program: Program | None = None
         write_tokens(self.tokens_dir, self.tokens)
 
     def start(self, kubeconfig: Path, prometheus: str) -> None:
@@ -46,16 +45,6 @@ class Handlers:
         command = [sys.executable, "-m", "gunicorn", *options, *where, "handlers.app:create_app()"]
         self._program = Program(command, self.log, self.environ(kubeconfig, prometheus, os.environ))
         self._program.wait_for(self._ready, "the handlers are ready")
-
-    def stop(self) -> None:
-        """End it, and let it answer what it is asked."""
-        if self._program:
-            self._program.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id, 0 when it does not run."""
-        return self._program.pid if self._program else 0
 
     def environ(self, kubeconfig: Path, prometheus: str, ours: Mapping[str, str]) -> dict[str, str]:
         """Our environment without settings that an operator may have made, and with those of the demo."""
