@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
-from handlers.rollout.analysis import Analysis, Hook, Webhook
-from handlers.rollout.canary import Canary, CanaryService
 from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
+from handlers.rollout.spec.analysis import Analysis, Hook, Webhook
+from handlers.rollout.spec.canary import Canary, CanaryService
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase, State
 from handlers.rollout.table import TABLE, Ask, checks, decide

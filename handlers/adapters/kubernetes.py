@@ -23,7 +23,7 @@ from handlers.adapters.connections import reason
 from handlers.auth import Review
 from handlers.errors import BadCanary, BadSetting, Conflict, SerinusError, Unavailable
 from handlers.rollout.objects import Kind, Object, Ref, metadata
-from handlers.rollout.ownership import MANAGER
+from handlers.rollout.objects.ownership import MANAGER
 
 TIMEOUT = (2, 5)
 """Seconds to connect, and to wait for each part of an answer."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from handlers.rollout.analysis import Webhook
+from handlers.rollout.spec.analysis import Webhook
 from handlers.rollout.webhook import Notice, Post, Subject
 
 _HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})

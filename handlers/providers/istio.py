@@ -6,7 +6,7 @@ there, as here; dots are all that the name of a workload can hold and an express
 
 from collections.abc import Mapping
 
-from handlers.rollout.analysis import DURATION, SUCCESS_RATE
+from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE
 
 _WORKLOAD = (
     'reporter="destination", destination_workload_namespace="{{ namespace }}", destination_workload=~"{{ target }}"'

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from handlers.errors import Unavailable
-from handlers.rollout.fields import Field
 from handlers.rollout.objects import Object, metadata
+from handlers.rollout.spec.fields import Field
 
 _HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from handlers.errors import BadCanary
-from handlers.rollout.analysis import Metric
-from handlers.rollout.canary import Canary
+from handlers.rollout.spec.analysis import Metric
+from handlers.rollout.spec.canary import Canary
 
 _SPACE = " \t\r\n"  # what Go's lexer takes for it
 _STRING = r'"(?:[^"\\\n]|\\.)*"|`[^`]*`'

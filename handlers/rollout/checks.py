@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from handlers.rollout.analysis import Hook, Metric, Webhook
+from handlers.rollout.spec.analysis import Hook, Metric, Webhook
 from handlers.rollout.state import Phase
 
 

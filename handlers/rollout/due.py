@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from handlers.rollout.canary import Canary
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import retry
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import due

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from handlers.rollout.canary import Canary
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.rollout.weights import Weights
 

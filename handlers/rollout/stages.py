@@ -2,8 +2,8 @@
 
 from enum import Enum
 
-from handlers.rollout.canary import Canary
 from handlers.rollout.snapshot import CauseKind, Snapshot
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Claim, Intent, Phase, State
 from handlers.rollout.timing import due
 from handlers.rollout.weights import highest

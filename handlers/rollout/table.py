@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from handlers.rollout.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
 from handlers.rollout.rules import advance, promotion, resting, rollback
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Intent, Phase
 

@@ -8,7 +8,7 @@ from enum import Enum
 from http import HTTPStatus
 from urllib.parse import quote
 
-from handlers.rollout.analysis import Hook, Webhook
+from handlers.rollout.spec.analysis import Hook, Webhook
 from handlers.rollout.state import Phase
 
 ASYNC = "respond-async"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from handlers.rollout.analysis import Analysis
+from handlers.rollout.spec.analysis import Analysis
 
 FULL = 100
 

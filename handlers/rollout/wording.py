@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from handlers.rollout.analysis import DURATION, SUCCESS_RATE, Hook, Metric
 from handlers.rollout.checks import Finding, HookCheck, MetricCheck, Outcome, ServerCheck
 from handlers.rollout.decision import normal, warning
-from handlers.rollout.durations import words
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook, Metric
+from handlers.rollout.spec.durations import words
 from handlers.rollout.state import Message, Phase
 
 _WHOLE = 1e21

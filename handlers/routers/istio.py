@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import DESTINATION_RULE, Object, Ref, annotations, labels, spec
-from handlers.rollout.ownership import FLUX_OPT_OUT, PREFIX, declare, generated, owned_by, with_metadata
+from handlers.rollout.objects.ownership import FLUX_OPT_OUT, PREFIX, declare, generated, owned_by, with_metadata
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.weights import FULL, Weights
 
 ORIGINAL = f"{PREFIX}original-configuration"

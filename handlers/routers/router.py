@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import Object, Ref
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.weights import Weights
 
 

@@ -8,7 +8,7 @@ request comes from a labelled pod, so such a match never holds).
 
 from collections.abc import Callable, Iterable
 
-from handlers.rollout.durations import go_duration
+from handlers.rollout.spec.durations import go_duration
 from handlers.sandbox.kube import Object
 
 Shares = list[tuple[str, int]]

@@ -15,8 +15,8 @@ from handlers.rollout.actions import (
     WorkloadServices,
 )
 from handlers.rollout.objects import Object, Ref, merge_patch, resource_version, spec
-from handlers.rollout.services import apex_service, canary_service, primary_service
-from handlers.rollout.workloads import (
+from handlers.rollout.objects.services import apex_service, canary_service, primary_service
+from handlers.rollout.objects.workloads import (
     create_primary,
     mark_primary,
     promote_primary,

@@ -8,9 +8,9 @@ from handlers.errors import BadCanary, Unavailable
 from handlers.providers import prometheus
 from handlers.providers.istio import QUERIES
 from handlers.providers.template import model, render
-from handlers.rollout.analysis import DURATION, Metric
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
 from handlers.rollout.objects import METRIC_TEMPLATE, SECRET, Ref
+from handlers.rollout.spec.analysis import DURATION, Metric
 from handlers.rollout.webhook import Answer, Subject, check_post, idempotency_key
 from handlers.rollout.wording import comparison
 from handlers.step.gather import Scene

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from handlers.rollout import canary as canaries
-from handlers.rollout import revision, state
-from handlers.rollout.canary import Canary
-from handlers.rollout.objects import Object, Ref, annotations, generation, resource_version, spec
-from handlers.rollout.readiness import readiness
+from handlers.rollout import state
+from handlers.rollout.objects import Object, Ref, annotations, generation, resource_version, revision, spec
+from handlers.rollout.objects.readiness import readiness
+from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
+from handlers.rollout.spec import canary as canaries
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
-from handlers.rollout.workloads import PROMOTED, wrote_replicas
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
 from handlers.step.ports import Config, World

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from handlers.rollout.analysis import Webhook
+from handlers.rollout.spec.analysis import Webhook
 from handlers.rollout.webhook import Judgement, Post, judge
 from handlers.step.call import call
 from handlers.step.ports import Request, World

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from handlers.errors import Conflict, Held
-from handlers.rollout import history, revision, state
+from handlers.rollout import history, state
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
-from handlers.rollout.objects import Object, Ref, annotations, resource_version
+from handlers.rollout.objects import Object, Ref, annotations, resource_version, revision
 from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.stages import Stage, live, mine, stage_of

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from handlers.errors import BadCanary, Held, Permanent, SerinusError, Temporary, Unavailable
-from handlers.rollout import canary as canaries
 from handlers.rollout import state
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.objects import (
@@ -24,6 +23,7 @@ from handlers.rollout.objects import (
 from handlers.rollout.objects import Kind as Resource
 from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
+from handlers.rollout.spec import canary as canaries
 from handlers.rollout.state import Kind, Message, Phase
 from handlers.step.gather import key, token
 from handlers.step.ports import World

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from handlers.errors import SerinusError, Unavailable
 from handlers.notifiers import slack
-from handlers.rollout.analysis import Hook, Webhook
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import CANARY, EVENT, Ref, timestamp
-from handlers.rollout.ownership import MANAGER
+from handlers.rollout.objects.ownership import MANAGER
+from handlers.rollout.spec.analysis import Hook, Webhook
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Kind, Message, State
 from handlers.rollout.webhook import (
     Answer,

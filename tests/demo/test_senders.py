@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.events import argocd, cloudevent, tick
-from handlers.rollout import canary
+from handlers.rollout.spec import canary
 from handlers.sandbox.demo import alerting, story
 from handlers.sandbox.demo.senders import ping, synced
 from handlers.sandbox.process import SandboxError

@@ -9,7 +9,7 @@ import yaml
 from handlers.events import argocd, cloudevent
 from handlers.events.event import SYNCED
 from handlers.rollout.history import HISTORY
-from handlers.rollout.ownership import MANAGER
+from handlers.rollout.objects.ownership import MANAGER
 from handlers.rollout.state import STATE
 from tests.manifests.files import KNATIVE, ROOT, documents
 

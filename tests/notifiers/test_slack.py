@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.notifiers.slack import post, serves
-from handlers.rollout.analysis import Hook, Webhook
+from handlers.rollout.spec.analysis import Hook, Webhook
 from handlers.rollout.state import Phase
 from handlers.rollout.webhook import Notice, Subject
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from handlers.rollout.revision import of_target
+from handlers.rollout.objects.revision import of_target
 from handlers.rollout.state import Intent
 from tests.fakes import WRITES
 from tests.lab import Lab

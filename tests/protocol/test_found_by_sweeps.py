@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from handlers.errors import Unavailable
-from handlers.rollout.revision import of_target
+from handlers.rollout.objects.revision import of_target
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
 from tests.fakes import Died

@@ -3,7 +3,7 @@
 import pytest
 
 from handlers.errors import Held
-from handlers.rollout.revision import of_target
+from handlers.rollout.objects.revision import of_target
 from tests.lab import an_alert, new_lab
 from tests.protocol.harness import finish, state_of
 from tests.protocol.scenarios import SUCCESS, pushed

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handlers.rollout.revision import of_target
+from handlers.rollout.objects.revision import of_target
 from handlers.rollout.state import Intent
 from tests.lab import TICK, Lab, an_alert
 from tests.protocol.harness import Handler, process, run, state_of

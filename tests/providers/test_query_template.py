@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
 from handlers.providers.template import Model, model, render
-from handlers.rollout.canary import parse
+from handlers.rollout.spec.canary import parse
 
 MODEL = Model(
     name="podinfo",

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from handlers.rollout import canary as canaries
-from handlers.rollout.analysis import Analysis, Hook, Metric, Webhook
-from handlers.rollout.canary import Canary
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
 from handlers.rollout.snapshot import Cause, CauseKind, Options, Primary, Snapshot, Target
+from handlers.rollout.spec import canary as canaries
+from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
 from handlers.rollout.weights import Weights

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero, ScaleUp
-from handlers.rollout.analysis import Hook, Metric
 from handlers.rollout.checks import Finding, Outcome
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Options, Snapshot
+from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.stages import RETRY, stage_of
 from handlers.rollout.state import Intent, Kind, Phase
 from handlers.rollout.table import decide

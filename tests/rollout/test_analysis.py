@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from handlers.errors import BadCanary
-from handlers.rollout import analysis as analyses
-from handlers.rollout.analysis import Analysis, Hook, Metric, Webhook
-from handlers.rollout.fields import Field
+from handlers.rollout.spec import analysis as analyses
+from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
+from handlers.rollout.spec.fields import Field
 from tests.rollout.strategies import seconds
 
 HOOK = {"name": "check", "url": "http://hooks.test/"}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
-from handlers.rollout.analysis import Analysis
-from handlers.rollout.canary import Canary, CanaryService, CustomMetadata, parse
+from handlers.rollout.spec.analysis import Analysis
+from handlers.rollout.spec.canary import Canary, CanaryService, CustomMetadata, parse
 from tests.rollout.strategies import canary_object, seconds
 
 ONLY_ISTIO = '"istio", the only provider of this version'

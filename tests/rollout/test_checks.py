@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.rollout.analysis import Hook, Metric
 from handlers.rollout.checks import Finding, HookCheck, MetricCheck, Outcome, ServerCheck, in_groups, settled
+from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.state import Phase
 from tests.rollout.strategies import a_webhook, answered, measured
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from handlers.rollout.canary import Canary
 from handlers.rollout.due import wants_a_look
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Intent, Kind, Message, Phase, State
 from tests.rollout.strategies import NOW, a_canary, a_claim, a_state, seconds

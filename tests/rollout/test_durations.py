@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.rollout.durations import go_duration, prometheus_window, words
+from handlers.rollout.spec.durations import go_duration, prometheus_window, words
 
 LONGEST = timedelta(microseconds=(2**63 - 1) // 1000)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.errors import BadCanary
-from handlers.rollout.fields import Field
+from handlers.rollout.spec.fields import Field
 
 Read = Callable[[Field], Any]
 INF = float("inf")

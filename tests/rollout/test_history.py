@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.rollout.analysis import Hook, Metric
 from handlers.rollout.checks import Finding, Outcome, ServerCheck
 from handlers.rollout.decision import Decision
 from handlers.rollout.history import HISTORY, LIMIT, append, entry, load
 from handlers.rollout.snapshot import Cause, CauseKind
+from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Phase
 from tests.rollout.strategies import NEW, a_snapshot, a_state, an_alert, answered, measured

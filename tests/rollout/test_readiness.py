@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.rollout.readiness import Readiness, readiness
+from handlers.rollout.objects.readiness import Readiness, readiness
 
 WAITING = "waiting for rollout to finish: "
 COUNTS = st.integers(0, 20)

@@ -14,10 +14,10 @@ from handlers.rollout.actions import (
     ScaleToZero,
     WorkloadServices,
 )
-from handlers.rollout.analysis import Metric
 from handlers.rollout.checks import Finding, Outcome, ServerCheck
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.analysis import Metric
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase, State
 from handlers.rollout.table import decide

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.rollout.revision import of_target
+from handlers.rollout.objects.revision import of_target
 
 CONTAINER = {"name": "app", "image": "app:v1"}
 

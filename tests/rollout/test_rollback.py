@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from handlers.rollout.actions import Route, ScaleToZero, ScaleUp
-from handlers.rollout.analysis import Hook
 from handlers.rollout.checks import Finding, Outcome
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import ALERTS_KEPT, Intent, Kind, Phase
 from handlers.rollout.table import decide

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.rollout import canary as specs
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import merge_patch
-from handlers.rollout.services import apex_service, canary_service, primary_service
+from handlers.rollout.objects.services import apex_service, canary_service, primary_service
+from handlers.rollout.spec import canary as specs
+from handlers.rollout.spec.canary import Canary
 
 RECORDED = json.loads((Path(__file__).parents[1] / "samples/flagger/service-full.json").read_text())
 FLUX = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "helm.toolkit.fluxcd.io/driftDetection": "disabled"}

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from handlers.rollout.analysis import DURATION, SUCCESS_RATE, Hook, Metric
-from handlers.rollout.canary import Canary
 from handlers.rollout.checks import HookCheck, ServerCheck
 from handlers.rollout.snapshot import Primary
+from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook, Metric
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide

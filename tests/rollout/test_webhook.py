@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.rollout.analysis import Hook, Webhook
+from handlers.rollout.spec.analysis import Hook, Webhook
 from handlers.rollout.state import Phase
 from handlers.rollout.webhook import (
     Answer,

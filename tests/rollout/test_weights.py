@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 
-from handlers.rollout.analysis import Analysis
+from handlers.rollout.spec.analysis import Analysis
 from handlers.rollout.weights import after_promotion_step, following, highest
 from tests.rollout.strategies import WEIGHTS, analyses
 

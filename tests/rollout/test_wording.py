@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.rollout.analysis import Hook, Metric
 from handlers.rollout.checks import Finding, Outcome, ServerCheck
+from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.state import Kind, Message, Phase
 from handlers.rollout.wording import comparison, number, of_finding, of_findings
 from tests.rollout.strategies import a_snapshot, answered, measured

@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
-from handlers.rollout import canary as specs
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import merge_patch
-from handlers.rollout.snapshot import Options
-from handlers.rollout.workloads import (
+from handlers.rollout.objects.workloads import (
     PROMOTED,
     create_primary,
     mark_primary,
@@ -21,6 +18,9 @@ from handlers.rollout.workloads import (
     selector_label,
     wrote_replicas,
 )
+from handlers.rollout.snapshot import Options
+from handlers.rollout.spec import canary as specs
+from handlers.rollout.spec.canary import Canary
 
 OPTIONS = Options(selector_labels=("name",), include_label_prefixes=("app.kubernetes.io", "test-"))
 VALUES = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3)

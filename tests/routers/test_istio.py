@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
-from handlers.rollout import canary as specs
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import DESTINATION_RULE, Ref, merge_patch
+from handlers.rollout.spec import canary as specs
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.weights import Weights
 from handlers.routers import ROUTERS, istio
 

@@ -1,7 +1,6 @@
 """From a new revision to the last weight: start, step up, hand over to the promotion."""
 
 from handlers.rollout.actions import Action, CopyToPrimary, Route, ScaleUp
-from handlers.rollout.analysis import Hook
 from handlers.rollout.checks import Finding, Findings, HookCheck, Outcome
 from handlers.rollout.decision import (
     Decision,
@@ -14,6 +13,7 @@ from handlers.rollout.decision import (
 )
 from handlers.rollout.rules.rollback import checks_failed, roll_back
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.stages import ACTIVE, RETRY
 from handlers.rollout.state import Intent, Message, Phase
 from handlers.rollout.timing import step_time

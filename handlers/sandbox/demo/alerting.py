@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from handlers.rollout.durations import prometheus_window
+from handlers.rollout.spec.durations import prometheus_window
 from handlers.sandbox.process import SandboxError
 
 DIRECTORY = Path(__file__).parents[3] / "alertmanager"

@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import Enum
 
 from handlers.errors import BadCanary
-from handlers.rollout.durations import prometheus_window
-from handlers.rollout.fields import Field
+from handlers.rollout.spec.durations import prometheus_window
+from handlers.rollout.spec.fields import Field
 
 INTERVAL = timedelta(seconds=60)
 """Flagger's default, `v1beta1.AnalysisInterval`."""

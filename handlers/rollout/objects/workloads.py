@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import Object, annotations, labels, metadata, spec
-from handlers.rollout.ownership import (
+from handlers.rollout.objects.ownership import (
     MANAGER,
     PREFIX,
     copied_annotations,
@@ -23,6 +22,7 @@ from handlers.rollout.ownership import (
     without_flux,
 )
 from handlers.rollout.snapshot import Options
+from handlers.rollout.spec.canary import Canary
 
 PROMOTED = f"{PREFIX}promoted"
 """Annotation of the primary: the revision that it runs."""

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout import analysis
-from handlers.rollout.analysis import Analysis
-from handlers.rollout.fields import Field
 from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Object, Ref, metadata
+from handlers.rollout.spec import analysis
+from handlers.rollout.spec.analysis import Analysis
+from handlers.rollout.spec.fields import Field
 
 PROGRESS_DEADLINE = 600
 """Seconds; Flagger's default, `v1beta1.ProgressDeadlineSeconds`."""

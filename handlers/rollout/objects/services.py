@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.rollout.canary import Canary, CanaryService, CustomMetadata
 from handlers.rollout.objects import Object, annotations, labels, spec
-from handlers.rollout.ownership import FLUX_OPT_OUT, declare, generated, owned_by, with_metadata
+from handlers.rollout.objects.ownership import FLUX_OPT_OUT, declare, generated, owned_by, with_metadata
+from handlers.rollout.spec.canary import Canary, CanaryService, CustomMetadata
 
 _SIDECARS = ("istio-proxy", "envoy")
 _PORT_FIELDS = ("name", "protocol", "port", "targetPort", "appProtocol")

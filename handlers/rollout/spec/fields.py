@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from handlers.errors import BadCanary
-from handlers.rollout.durations import go_duration
 from handlers.rollout.objects import Object
+from handlers.rollout.spec.durations import go_duration
 
 
 @dataclass(frozen=True, slots=True)

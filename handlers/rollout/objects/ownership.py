@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from handlers.rollout.canary import Canary
 from handlers.rollout.objects import CANARY, Object, Ref, metadata
+from handlers.rollout.spec.canary import Canary
 
 MANAGER = "serinus"
 """The field manager of every write."""
