@@ -21,6 +21,7 @@ from handlers.rollout.table import TABLE, Ask, checks, decide
 from handlers.rollout.weights import Weights
 from handlers.settings import SETTINGS
 from tests.conformance.deviations import DEVIATIONS
+from tests.fields import FIELDS
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -131,9 +132,19 @@ def deviations() -> str:
     return "\n".join(["| Name | Serinus | Why |", "|---|---|---|", *rows])
 
 
+def fields() -> str:
+    """The tables of the fields of Flagger's resources."""
+    tables = []
+    for kind, rows in FIELDS.items():
+        lines = [f"| `spec.{row.field}` | {row.does} | `{row.test.partition('::')[2]}` |" for row in rows]
+        tables.append("\n".join([f"## {kind}\n", "| Field | Serinus | Shown by |", "|---|---|---|", *lines]))
+    return "\n\n".join(tables)
+
+
 BLOCKS = {
     "README.md": {"settings": settings, "events": events, "table": table, "diagram": diagram},
     "docs/flagger-differences.md": {"deviations": deviations},
+    "docs/fields.md": {"fields": fields},
 }
 
 
