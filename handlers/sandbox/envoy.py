@@ -6,12 +6,13 @@ Clusters, endpoints and routes are files that Envoy watches
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from handlers.sandbox import istio
 from handlers.sandbox.kube import Object
+from handlers.sandbox.process import HOST
 from handlers.sandbox.topology import SUFFIXES, Address, Topology
 
-HOST = "127.0.0.1"
 ROUTES = "ingress"
 BUCKETS = [
     1,
@@ -48,7 +49,7 @@ def bootstrap(directory: Path) -> Object:
         ],
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    stats = ("cluster.", "cluster_manager.", f"http.{ROUTES}.", "server.")
+    stats = ("cluster.", "cluster_manager.", f"http.{ROUTES}.", "listener_manager.lds.", "server.")
     return {
         "node": {"id": "sandbox", "cluster": "sandbox"},
         "admin": {"address": _socket((HOST, 0))},
@@ -58,7 +59,10 @@ def bootstrap(directory: Path) -> Object:
         },
         # histograms show what there was at the last flush: Envoy's own 5 s leave holes in the rates of shorter windows
         "stats_flush_interval": "0.2s",
-        "dynamic_resources": {"cds_config": _file(directory / "cds" / "clusters.json")},
+        "dynamic_resources": {
+            "cds_config": _file(directory / "cds" / "clusters.json"),
+            "lds_config": _file(directory / "lds" / "listeners.json"),
+        },
         "static_resources": {
             "listeners": [{"name": ROUTES, "address": _socket((HOST, 0)), "filter_chains": [{"filters": filters}]}]
         },
@@ -135,10 +139,26 @@ def _routes(topology: Topology, thing: Object, by_name: Mapping[tuple[str, str],
         return topology.shares(service) if service else []
 
     def delegate(wanted: Object) -> list[Object] | None:
-        found = by_name.get((wanted.get("namespace") or namespace, wanted["name"]))
-        return found["spec"].get("http") if found else None
+        there = wanted.get("namespace") or namespace
+        found = by_name.get((there, wanted["name"]))
+        return _seen_from_outside(topology, found["spec"].get("http") or [], there) if found else None
 
     return istio.routes(istio.delegated(thing["spec"].get("http") or [], delegate), lookup)
+
+
+def _seen_from_outside(topology: Topology, http: list[Object], namespace: str) -> list[Object]:
+    """Routes with the full names of the Services that they name in short, for one who is in another namespace."""
+
+    def full(thing: Any) -> Any:
+        if isinstance(thing, list):
+            return [full(each) for each in thing]
+        if not isinstance(thing, dict):
+            return thing
+        found = topology.resolve(str(thing.get("host")), namespace)
+        changed = {key: full(value) for key, value in thing.items()}
+        return changed | ({"host": f"{found[1]}.{found[0]}"} if found else {})
+
+    return [full(route) for route in http]
 
 
 def _domains(topology: Topology, host: str, namespace: str) -> list[str]:

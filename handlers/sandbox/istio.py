@@ -2,8 +2,8 @@
 
 Left side: https://istio.io/latest/docs/reference/config/networking/virtual-service/ (fields of HTTPRoute).
 Right side: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto
-Not translated: subsets, fault, redirect, directResponse, gateways and ports (there is one listener), sourceLabels (no
-request comes from a labelled pod, so such a match never holds).
+Not translated: subsets, fault, redirect, directResponse, gateways and ports (there is one listener for all of them),
+sourceLabels (no request comes from a labelled pod, so such a match never holds).
 """
 
 from collections.abc import Callable, Iterable
@@ -48,9 +48,18 @@ def delegated(http: Iterable[Object], delegate: Callable[[Object], Iterable[Obje
     for route in http:
         inner = delegate(route["delegate"]) if route.get("delegate") else [route]
         for each in inner or []:
-            both = [left | right for left in route.get("match") or [{}] for right in each.get("match") or [{}]]
+            both = [_both(left, right) for left in route.get("match") or [{}] for right in each.get("match") or [{}]]
             found.append(each | {"match": both})
     return found
+
+
+def _both(left: Object, right: Object) -> Object:
+    maps = {
+        key: left[key] | right[key]
+        for key in ("headers", "withoutHeaders", "queryParams")
+        if left.keys() & right.keys() & {key}
+    }
+    return left | right | maps
 
 
 def _action(route: Object, lookup: Lookup) -> Object:
@@ -73,12 +82,12 @@ def _clusters(destinations: list[Object], lookup: Lookup) -> list[Object]:
     several = len(destinations) > 1
     for destination in destinations:
         weight = int(destination.get("weight") or 0) if several else 1
-        for cluster, share in _split(weight, lookup(destination["destination"]["host"])):
+        for cluster, share in split(weight, lookup(destination["destination"]["host"])):
             parts.append({"name": cluster, "weight": share} | _headers(destination.get("headers") or {}))
     return [part for part in parts if part["weight"] > 0]
 
 
-def _split(weight: int, shares: Shares) -> Shares:
+def split(weight: int, shares: Shares) -> Shares:
     """A weight over the workloads behind one Service, by their ready pods; in hundredths, so that weights compare."""
     if not shares:
         return [(UNKNOWN, weight * 100)]
@@ -91,7 +100,7 @@ def _split(weight: int, shares: Shares) -> Shares:
 def _mirrors(route: Object, lookup: Lookup) -> list[Object]:
     wanted = [(entry["destination"], entry.get("percentage")) for entry in route.get("mirrors") or []]
     if route.get("mirror"):
-        old = route.get("mirrorPercent")
+        old = route.get("mirrorPercent", route.get("mirror_percent"))
         wanted.append((route["mirror"], route.get("mirrorPercentage") or (None if old is None else {"value": old})))
     return [
         {"cluster": cluster + MIRROR, "runtime_fraction": {"default_value": _fraction(percentage)}}

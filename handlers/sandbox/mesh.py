@@ -2,10 +2,10 @@
 
 import time
 
-from handlers.sandbox import envoy
+from handlers.sandbox import envoy, tcp
 from handlers.sandbox.informer import Agent, Informers
 from handlers.sandbox.kube import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICES, VIRTUAL_SERVICES
-from handlers.sandbox.proxy import Envoy
+from handlers.sandbox.proxy import Envoy, Rules
 from handlers.sandbox.topology import topology
 
 
@@ -24,5 +24,6 @@ class Mesh(Agent):
         """Give Envoy what the cluster says now."""
         workloads = [thing for informer in self._workloads for thing in informer.objects()]
         found = topology(self._services.objects(), self._pods.objects(), workloads)
-        routes = envoy.route_file(found, self._virtual_services.objects())
-        self._proxy.update(found.clusters, routes, time.monotonic())
+        virtual_services = self._virtual_services.objects()
+        rules = Rules(envoy.route_file(found, virtual_services), tcp.listener_file(found, virtual_services))
+        self._proxy.update(found.clusters, rules, time.monotonic())

@@ -3,11 +3,12 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import urllib3
 
-from handlers.sandbox import envoy
+from handlers.sandbox import envoy, tcp
 from handlers.sandbox.istio import MIRROR
 from handlers.sandbox.kube import Object
 from handlers.sandbox.process import HOST, Managed, Program, SandboxError, answers, http, wait_for
@@ -19,26 +20,42 @@ APPLIED_SECONDS = 5
 KEEP_CLUSTERS = 2.0  # seconds that a cluster stays after the last route to it is gone: requests may be under way
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Where requests and connections go: the contents of the RDS and of the LDS file."""
+
+    routes: Object
+    listeners: Object
+
+    def files(self) -> tuple[tuple[str, Object, str], ...]:
+        """Path, content, and the statistics that count what Envoy reads of it."""
+        return (
+            ("rds/routes.json", self.routes, f"http.{envoy.ROUTES}.rds.{envoy.ROUTES}.update_"),
+            ("lds/listeners.json", self.listeners, "listener_manager.lds.update_"),
+        )
+
+
 class Envoy(Managed):
     """Starts Envoy and gives it routes, clusters and endpoints.
 
     `update` keeps the order in which nothing is ever routed to what is not there yet or no more: clusters and new
-    endpoints, then routes, then the removal of endpoints (Envoy docs, "Eventual consistency considerations").
+    endpoints, then rules, then the removal of endpoints (Envoy docs, "Eventual consistency considerations").
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._endpoints: dict[str, frozenset[Address]] = {}
-        self._routes: Object = envoy.route_file(Topology(), [])
+        self._rules = Rules(envoy.route_file(Topology(), []), tcp.listener_file(Topology(), []))
         self._unused: dict[str, float] = {}
         self.admin = ""
         self.ingress = ""
 
     def start(self) -> None:
         """Start with nothing configured and wait until Envoy is live; raises SandboxError when it is not installed."""
-        for kind in ("rds", "cds", "eds"):
+        for kind in ("rds", "cds", "eds", "lds"):
             (self._directory / kind).mkdir(parents=True)
-        _replace(self._directory / "rds" / "routes.json", self._routes)
+        for path, content, _ in self._rules.files():
+            _replace(self._directory / path, content)
         self._write_clusters()
         config = self._directory / "bootstrap.json"
         config.write_text(json.dumps(envoy.bootstrap(self._directory)))
@@ -56,25 +73,31 @@ class Envoy(Managed):
         self._program.wait_for(lambda: told.exists() and bool(told.read_text()), "tells its admin address")
         self.admin = f"http://{told.read_text().strip()}"
         self._program.wait_for(lambda: answers(f"{self.admin}/ready"), "is live")
-        listener = json.loads(self._ask("/listeners?format=json"))["listener_statuses"][0]
-        self.ingress = f"http://{HOST}:{listener['local_address']['socket_address']['port_value']}"
+        self.ingress = f"http://{HOST}:{self.port(envoy.ROUTES)}"
+
+    def port(self, listener: str) -> int:
+        """Where a listener listens; raises SandboxError when there is no such listener."""
+        for status in json.loads(self._ask("/listeners?format=json")).get("listener_statuses", []):
+            if status["name"] == listener:
+                return int(status["local_address"]["socket_address"]["port_value"])
+        raise SandboxError(f"envoy has no listener {listener}")
 
     def serving(self, address: Address) -> bool:
         """Whether requests may still be sent to this address."""
         return any(address in addresses for addresses in list(self._endpoints.values()))
 
-    def update(self, clusters: Mapping[str, frozenset[Address]], routes: Object, now: float) -> None:
-        """Make these the clusters, endpoints and routes; `now` in monotonic seconds. Writes only what changed."""
+    def update(self, clusters: Mapping[str, frozenset[Address]], rules: Rules, now: float) -> None:
+        """Make these the clusters, endpoints and rules; `now` in monotonic seconds. Writes only what changed."""
         both = {name: self._endpoints.get(name, frozenset()) | addresses for name, addresses in clusters.items()}
         new = not set(both) <= set(self._endpoints)
         grown = self._write_endpoints(both)
         self._endpoints |= both
         if new:
             self._write_clusters()
-        if routes != self._routes:
+        if rules != self._rules:
             if grown or new:
                 self._await_endpoints(both)
-            self._write_routes(routes)
+            self._write_rules(rules)
         fewer = self._write_endpoints({name: clusters.get(name, frozenset()) for name in self._endpoints})
         if fewer:
             self._await_endpoints(fewer)
@@ -90,17 +113,21 @@ class Envoy(Managed):
     def _write_clusters(self) -> None:
         _replace(self._directory / "cds" / "clusters.json", envoy.cluster_file(self._endpoints, self._directory))
 
-    def _write_routes(self, routes: Object) -> None:
-        before = self._route_updates()
-        _replace(self._directory / "rds" / "routes.json", routes)
-        self._routes = routes
-        self._wait(lambda: sum(self._route_updates()) > sum(before), "reads the new routes")
-        if self._route_updates()[1] > before[1]:
-            log.error("Envoy refuses the routes and keeps the old ones: see %s", self._directory / "envoy.log")
+    def _write_rules(self, rules: Rules) -> None:
+        before, self._rules = self._rules, rules
+        for (path, content, stats), (_, old, _) in zip(rules.files(), before.files(), strict=True):
+            if content != old:
+                self._write_and_await(path, content, stats)
 
-    def _route_updates(self) -> tuple[int, int]:
-        """How many route files Envoy has taken and refused so far."""
-        prefix = f"http.{envoy.ROUTES}.rds.{envoy.ROUTES}.update_"
+    def _write_and_await(self, path: str, content: Object, stats: str) -> None:
+        before = self._updates(stats)
+        _replace(self._directory / path, content)
+        self._wait(lambda: sum(self._updates(stats)) > sum(before), f"reads the new {path}")
+        if self._updates(stats)[1] > before[1]:
+            log.error("Envoy refuses %s and keeps the old one: see %s", path, self._directory / "envoy.log")
+
+    def _updates(self, prefix: str) -> tuple[int, int]:
+        """How many versions of a file Envoy has taken and refused so far."""
         lines = dict(line.split(": ") for line in self._ask(f"/stats?filter={prefix}").splitlines() if ": " in line)
         return int(lines.get(f"{prefix}success", 0)), int(lines.get(f"{prefix}rejected", 0))
 

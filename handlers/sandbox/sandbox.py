@@ -19,8 +19,9 @@ from handlers.sandbox.api.server import Server
 from handlers.sandbox.crds import install_crds
 from handlers.sandbox.kube import DEPLOYMENTS, ApiError, Kube, Object, resource_of
 from handlers.sandbox.node import DRAIN_SECONDS
-from handlers.sandbox.process import SandboxError, interruptible, wait_for
+from handlers.sandbox.process import HOST, SandboxError, interruptible, wait_for
 from handlers.sandbox.prometheus import Prometheus, configuration
+from handlers.sandbox.tcp import listener_name
 
 GLANCE_SECONDS = 0.2
 
@@ -84,6 +85,10 @@ class Sandbox:
     def ingress_url(self) -> str:
         """Envoy's listener."""
         return self.agents.envoy.ingress
+
+    def tcp_address(self, namespace: str, service: str, port: int) -> tuple[str, int]:
+        """Where connections to a TCP port of a Service are taken; raises SandboxError when Envoy has none for it."""
+        return HOST, self.agents.envoy.port(listener_name((namespace, service), port))
 
     @property
     def envoy_url(self) -> str:

@@ -14,10 +14,13 @@ SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Clusters by name (`namespace/workload`) with the addresses of their ready pods, and each Service's clusters."""
+    """Clusters by name (`namespace/workload`) with the addresses of their ready pods, each Service's clusters, and
+    which ports of Services are plain TCP.
+    """
 
     clusters: dict[str, frozenset[Address]] = field(default_factory=dict)
     services: dict[Name, tuple[str, ...]] = field(default_factory=dict)
+    tcp_ports: frozenset[tuple[Name, int]] = frozenset()
 
     def resolve(self, host: str, namespace: str) -> Name | None:
         """The Service that a host means to an object of this namespace; None when it means none.
@@ -41,6 +44,7 @@ def topology(services: Iterable[Object], pods: Iterable[Object], workloads: Iter
     """
     members: dict[str, frozenset[Address]] = {}
     behind: dict[Name, tuple[str, ...]] = {}
+    ports: set[tuple[Name, int]] = set()
     living = [pod for pod in pods if not is_ending(pod)]
     for service in services:
         meta, selector = service["metadata"], service["spec"].get("selector") or {}
@@ -49,10 +53,19 @@ def topology(services: Iterable[Object], pods: Iterable[Object], workloads: Iter
         names = {workload(pod) for pod in selected} or _templates(namespace, selector, workloads) or {meta["name"]}
         clusters = tuple(f"{namespace}/{name}" for name in sorted(names))
         behind[namespace, meta["name"]] = clusters
+        ports |= {
+            ((namespace, meta["name"]), port["port"]) for port in service["spec"].get("ports") or [] if _tcp(port)
+        }
         for cluster in clusters:
             ready = {address(pod) for pod in selected if is_ready(pod) and f"{namespace}/{workload(pod)}" == cluster}
             members[cluster] = members.get(cluster, frozenset()) | frozenset(filter(None, ready))
-    return Topology(members, behind)
+    return Topology(members, behind, frozenset(ports))
+
+
+def _tcp(port: Object) -> bool:
+    """Whether a port is plain TCP: by appProtocol, or by its name (Istio's "Protocol Selection")."""
+    told = port.get("appProtocol") or str(port.get("name") or "").partition("-")[0]
+    return str(told).lower() == "tcp"
 
 
 def _within(namespace: str, things: Iterable[Object]) -> list[Object]:

@@ -166,6 +166,7 @@ def test_rewrites() -> None:
         ({"mirror": {"host": "canary"}}, 1_000_000),
         ({"mirror": {"host": "canary"}, "mirrorPercentage": {"value": 0.5}}, 5_000),
         ({"mirror": {"host": "canary"}, "mirrorPercent": 0}, 0),
+        ({"mirror": {"host": "canary"}, "mirror_percent": 20}, 200_000),
         ({"mirrors": [{"destination": {"host": "canary"}, "percentage": {"value": 30}}]}, 300_000),
     ],
 )
@@ -185,6 +186,28 @@ def test_delegates_are_put_in_place() -> None:
     inner = {"inner": [{"match": [{"headers": {"x": {"exact": "1"}}}], "route": [to("primary")]}]}
     (found,) = delegated(root, lambda wanted: inner.get(wanted["name"]))
     assert found["match"] == [{"uri": {"prefix": "/a"}, "headers": {"x": {"exact": "1"}}}]
+
+
+def test_headers_of_root_and_delegate_must_both_hold() -> None:
+    """A root that asks for one header does not lose it to a delegate that asks for another."""
+    root: list[dict[str, Any]] = [{"match": [{"headers": {"a": {"exact": "1"}}}], "delegate": {"name": "inner"}}]
+    inner = {"match": [{"headers": {"b": {"exact": "2"}}}], "route": [to("primary")]}
+    (found,) = delegated(root, lambda _: [inner])
+    assert found["match"] == [{"headers": {"a": {"exact": "1"}, "b": {"exact": "2"}}}]
+
+
+def test_a_delegate_names_services_of_its_own_namespace() -> None:
+    """A root in another namespace leads to the Services that the delegate means, also for copies of requests."""
+    rule = {"route": [to("app")], "mirror": {"host": "app-canary"}}
+    inner = {"metadata": {"name": "inner", "namespace": "test"}, "spec": {"hosts": [], "http": [rule]}}
+    root = {
+        "metadata": {"name": "root", "namespace": "other"},
+        "spec": {"hosts": ["app.example.com"], "http": [{"delegate": {"name": "inner", "namespace": "test"}}]},
+    }
+    (config,) = route_file(TOPOLOGY, [inner, root])["resources"]
+    (route,) = next(host["routes"] for host in config["virtual_hosts"] if host["domains"] == ["app.example.com"])
+    assert route["route"]["cluster"] == "test/app-primary"
+    assert route["route"]["request_mirror_policies"][0]["cluster"] == "test/app~mirror"
 
 
 def a_virtual_service(name: str, created: str, hosts: list[str], target: str) -> dict[str, Any]:

@@ -88,3 +88,21 @@ def test_a_pod_of_a_replica_set_belongs_to_its_deployment() -> None:
     owners = [{"kind": "ReplicaSet", "name": "my-app-5d4f", "controller": True}]
     meta = {"name": "my-app-5d4f-x", "labels": {"pod-template-hash": "5d4f"}, "ownerReferences": owners}
     assert workload({"metadata": meta}) == "my-app"
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"),
+    [
+        ({"port": 1, "name": "tcp"}, {1}),
+        ({"port": 1, "name": "tcp-mysql"}, {1}),
+        ({"port": 1, "name": "db", "appProtocol": "TCP"}, {1}),
+        ({"port": 1, "name": "tcp", "appProtocol": "http"}, set()),
+        ({"port": 1, "name": "http"}, set()),
+        ({"port": 1, "protocol": "TCP"}, set()),
+    ],
+)
+def test_a_port_is_tcp_by_its_name_or_its_application_protocol(port: dict[str, Any], expected: set[int]) -> None:
+    """As Istio selects protocols; `protocol: TCP` is true of HTTP as well."""
+    service = a_service("app", app="app")
+    service["spec"]["ports"] = [port]
+    assert topology([service], [], []).tcp_ports == {(("test", "app"), number) for number in expected}
