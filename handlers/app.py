@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from handlers import alert, sync, tick
+from handlers.adapters.tokens import WebhookTokens
 from handlers.auth import Authenticator, Review
 from handlers.errors import SerinusError, TooLarge, Unauthorized
 from handlers.events import alertmanager, cloudevent
@@ -45,7 +46,8 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     environ = os.environ if environ is None else environ
     settings = Settings.from_env(environ)
     config = config_of(settings)
-    wiring = Wiring(lambda: build(config, environ))
+    token = WebhookTokens(settings.webhook_tokens_dir, time.monotonic)
+    wiring = Wiring(lambda: build(config, environ, token))
     authenticator = Authenticator(settings, _Reviewer(wiring, settings.oidc_audience), time.monotonic)
     return routed(settings, wiring, authenticator)
 

@@ -70,6 +70,12 @@ SETTINGS: Final = (
         "",
         "Whose OIDC tokens are accepted: `system:serviceaccount:NAMESPACE:NAME`, separated by commas.",
     ),
+    Setting(
+        "SERINUS_WEBHOOK_TOKENS_DIR",
+        "",
+        "Directory with one file per host (`host` or `host:port`), holding the bearer token for webhooks whose URL has "
+        "exactly that.",
+    ),
     Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
     Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
 )
@@ -89,6 +95,7 @@ class Settings:
     no_auth: bool
     oidc_audience: str
     oidc_subjects: frozenset[str]
+    webhook_tokens_dir: Path | None
     time_scale: float
     event_webhook: str = field(repr=False)
 
@@ -102,7 +109,7 @@ class Settings:
         _refuse_unknown(environ)
         values = {setting.name: environ.get(setting.name, "").strip() or setting.default for setting in SETTINGS}
         _refuse_contradictions(values)
-        tokens_dir = values["SERINUS_TOKENS_DIR"]
+        tokens_dir, webhook_tokens_dir = values["SERINUS_TOKENS_DIR"], values["SERINUS_WEBHOOK_TOKENS_DIR"]
         return cls(
             metrics_server=_url(values, "SERINUS_METRICS_SERVER"),
             mesh_provider=_matching(
@@ -118,6 +125,7 @@ class Settings:
             oidc_subjects=frozenset(
                 _items(values, "SERINUS_OIDC_SUBJECTS", _SUBJECT, "system:serviceaccount:NAMESPACE:NAME")
             ),
+            webhook_tokens_dir=Path(webhook_tokens_dir) if webhook_tokens_dir else None,
             time_scale=_parsed(values, "SERINUS_TIME_SCALE", _scale, "a number, 1 or more"),
             event_webhook=_url(values, "SERINUS_EVENT_WEBHOOK"),
         )

@@ -20,7 +20,7 @@ from handlers.providers import prometheus
 from handlers.rollout.snapshot import Options
 from handlers.routers import ROUTERS
 from handlers.settings import Settings, ThresholdCounts
-from handlers.step.ports import Config, World
+from handlers.step.ports import Config, World, no_token
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Pool:
         return [future.result() for future in futures]
 
 
-def build(config: Config, environ: Mapping[str, str]) -> World:
+def build(config: Config, environ: Mapping[str, str], token: Callable[[str], str] = no_token) -> World:
     """Connect everything; the client finds its cluster by the environment. Raises BadSetting."""
     from handlers.adapters.http import HttpClient  # noqa: PLC0415  half a second: see above
     from handlers.adapters.kubernetes import connect  # noqa: PLC0415  same
@@ -87,6 +87,7 @@ def build(config: Config, environ: Mapping[str, str]) -> World:
         sleep=time.sleep,
         together=Pool(ThreadPoolExecutor(READERS, thread_name_prefix="read")),
         spread=Pool(ThreadPoolExecutor(STEPPERS, thread_name_prefix="step")),
+        token=token,
     )
 
 

@@ -23,6 +23,7 @@ def test_defaults() -> None:
         no_auth=False,
         oidc_audience="",
         oidc_subjects=frozenset(),
+        webhook_tokens_dir=None,
         time_scale=1.0,
         event_webhook="",
     )
@@ -41,6 +42,7 @@ def test_every_setting() -> None:
         "SERINUS_NO_AUTH": "false",
         "SERINUS_OIDC_AUDIENCE": "serinus",
         "SERINUS_OIDC_SUBJECTS": SUBJECT,
+        "SERINUS_WEBHOOK_TOKENS_DIR": "/etc/serinus/webhooks",
         "SERINUS_TIME_SCALE": "20",
         "SERINUS_EVENT_WEBHOOK": "https://hooks.example/secret",
     }
@@ -56,6 +58,7 @@ def test_every_setting() -> None:
         no_auth=False,
         oidc_audience="serinus",
         oidc_subjects=frozenset({SUBJECT}),
+        webhook_tokens_dir=Path("/etc/serinus/webhooks"),
         time_scale=20.0,
         event_webhook="https://hooks.example/secret",
     )

@@ -10,10 +10,11 @@ from handlers.step.ports import Request, World
 
 def post_to(world: World, hook: Webhook, post: Post, deadline: datetime) -> Judgement:
     """What a webhook says, after its retries and within the deadline. Raises Unavailable when it says nothing."""
+    token = world.token(hook.url)
     request = Request(
         method="POST",
         url=hook.url,
-        headers=post.headers,
+        headers={**post.headers, **({"Authorization": f"Bearer {token}"} if token else {})},
         body=post.body,
         timeout=hook.timeout.total_seconds(),
         verify=not hook.disable_tls,

@@ -49,7 +49,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold a token
     body: bytes = b""
     timeout: float = 10.0
     verify: bool = True
@@ -96,6 +96,11 @@ def in_turn(calls: "Sequence[Callable[[], T]]") -> "Sequence[T]":
     return [call() for call in calls]
 
 
+def no_token(_url: str) -> str:
+    """No webhook wants a token."""
+    return ""
+
+
 class Together(Protocol):
     """Makes independent calls, possibly at the same time; raises the first error."""
 
@@ -108,7 +113,8 @@ class Together(Protocol):
 class World:
     """All ports together, handed to whoever needs them.
 
-    `together` makes a step's reads and queries, `spread` the steps of several canaries.
+    `together` makes a step's reads and queries, `spread` the steps of several canaries. `token` tells the bearer token
+    that a webhook's URL wants, or nothing.
     """
 
     cluster: Cluster
@@ -120,3 +126,4 @@ class World:
     sleep: Callable[[float], None]
     together: Together = in_turn
     spread: Together = in_turn
+    token: Callable[[str], str] = no_token
