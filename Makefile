@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PURE   := rollout events routers providers notifiers
+PURE   := rollout events routers providers notifiers explain
 DEBIAN := prometheus prometheus-alertmanager
 
 .PHONY: demo test lint unit clean tools

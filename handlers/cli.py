@@ -1,4 +1,4 @@
-"""The command line: `serinus sandbox`, `serinus demo`, `serinus tick`."""
+"""The command line: look at canaries, check manifests, send a tick, run the sandbox and its demo."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from handlers.commands import look
 from handlers.errors import SerinusError, Unavailable
 from handlers.events.event import TICK
 from handlers.step.ports import Request
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tick.add_argument("--token-file", type=Path, help="a file with the bearer token")
     tick.add_argument("--namespace", default="", help="only canaries of this namespace")
     tick.add_argument("--name", default="", help="only this canary")
+    look.add(commands)
     arguments = parser.parse_args(argv)
     try:
         return _run(arguments)
@@ -46,8 +48,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from handlers.sandbox.demo import run_demo  # noqa: PLC0415  see above
 
             return run_demo(plain=arguments.plain)
-        case _:
+        case "tick":
             return _tick(arguments)
+        case _:
+            return look.run(arguments)
 
 
 def _tick(arguments: argparse.Namespace) -> int:

@@ -7,10 +7,13 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
+from handlers.explain.page import page
+from handlers.explain.view import view
 from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec.analysis import Analysis, Hook, Webhook
@@ -22,6 +25,7 @@ from handlers.rollout.weights import Weights
 from handlers.settings import SETTINGS
 from tests.conformance.deviations import DEVIATIONS
 from tests.fields import FIELDS
+from tests.lab import at, new_lab
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -141,8 +145,19 @@ def fields() -> str:
     return "\n\n".join(tables)
 
 
+def why() -> str:
+    """What `serinus why` says of a canary whose metrics were bad once."""
+    lab = at(new_lab(), "Progressing", 40)
+    lab.prometheus.values = {"istio_requests_total": [98.2]}
+    lab.tick()
+    now = lab.clock() + timedelta(seconds=4)
+    found = view(lab.canary, now)
+    text = page(replace(found, steps=found.steps[-3:]), now)
+    return f"```\n$ serinus why app\n{text}\n```"
+
+
 BLOCKS = {
-    "README.md": {"settings": settings, "events": events, "table": table, "diagram": diagram},
+    "README.md": {"why": why, "settings": settings, "events": events, "table": table, "diagram": diagram},
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
 }

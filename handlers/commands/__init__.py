@@ -1,0 +1,1 @@
+"""The commands that look at canaries, one file each for a cluster and for files."""

@@ -1,0 +1,154 @@
+"""One Canary in the words of `serinus why`: the state, what comes next, and the steps that led here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from handlers.errors import BadCanary
+from handlers.rollout import history, state
+from handlers.rollout.objects import Object, annotations, metadata, spec, status
+from handlers.rollout.objects.ownership import PREFIX
+from handlers.rollout.spec import canary as canaries
+from handlers.rollout.spec.canary import Canary
+from handlers.rollout.stages import retry
+from handlers.rollout.state import Phase, State, time_text
+from handlers.rollout.timing import due, slack
+from handlers.rollout.weights import FULL
+
+_AT_REST = {
+    Phase.INITIALIZED: "at rest until the target shows a new revision",
+    Phase.SUCCEEDED: "at rest until the target shows a new revision",
+    Phase.FAILED: "at rest until the target shows another revision, or serinus.dev/retry a new value",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A Canary as it stands.
+
+    `next` is what comes next in words, `due` when (None: it waits for something else than time). `marks` are the
+    annotations with which a user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
+    """
+
+    namespace: str
+    name: str
+    target: str
+    phase: str
+    weight: int = 0
+    mirrored: bool = False
+    iterations: int = 0
+    revision: str = ""
+    promoted: str = ""
+    failed: int = 0
+    threshold: int | None = None
+    waiting: str = ""
+    until: datetime | None = None
+    started: datetime | None = None
+    stepped: datetime | None = None
+    next: str = ""
+    due: datetime | None = None
+    untold: int = 0
+    marks: Mapping[str, str]
+    problems: tuple[str, ...] = ()
+    steps: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def ref(self) -> str:
+        """namespace/name."""
+        return f"{self.namespace}/{self.name}"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON; times in RFC 3339, null where there is none."""
+        data: dict[str, Any] = {field: getattr(self, field) for field in self.__slots__}
+        times = {key: time_text(value) for key, value in data.items() if isinstance(value, datetime)}
+        lists = {"problems": list(self.problems), "marks": dict(self.marks), "steps": list(self.steps)}
+        return {**data, **times, **lists, "weight": {"primary": FULL - self.weight, "canary": self.weight}}
+
+
+def view(obj: Object, now: datetime, *, scale: float = 1, provider: str = "istio") -> View:
+    """A Canary as it stands; what cannot be read is among its problems. `scale`, `provider`: the handlers'."""
+    canary, problems = _spec(obj, scale, provider)
+    known: State | None = None
+    try:
+        known = state.load(annotations(obj))
+    except BadCanary as error:
+        problems = (*problems, str(error))
+    found = View(
+        namespace=str(metadata(obj).get("namespace", "")),
+        name=str(metadata(obj).get("name", "")),
+        target=_target(obj),
+        phase=str(status(obj).get("phase") or "-"),
+        threshold=canary.analysis.threshold if canary else None,
+        next="waits for the first event that makes Serinus look at it",
+        marks=_marks(obj),
+        problems=problems,
+        steps=tuple(history.load(annotations(obj))),
+    )
+    return _stateful(found, canary, known, now) if known else found
+
+
+def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -> View:
+    text, moment = _next(canary, known, now)
+    return replace(
+        found,
+        phase=known.phase.value,
+        weight=known.weight,
+        mirrored=known.mirrored,
+        iterations=known.iterations,
+        revision=known.revision,
+        promoted=known.promoted,
+        failed=known.failed,
+        waiting=known.waiting,
+        until=known.deadline,
+        started=known.started,
+        stepped=known.stepped,
+        next=text,
+        due=moment,
+        untold=len(known.outbox),
+    )
+
+
+def _spec(obj: Object, scale: float, provider: str) -> tuple[Canary | None, tuple[str, ...]]:
+    try:
+        return canaries.parse(obj, scale=scale, provider=provider), ()
+    except BadCanary as error:
+        return None, (str(error),)
+
+
+def _target(obj: Object) -> str:
+    target = spec(obj).get("targetRef")
+    if not isinstance(target, Mapping):
+        return "no target"
+    return f"{target.get('kind') or 'Deployment'} {target.get('name') or '-'}"
+
+
+def _marks(obj: Object) -> Mapping[str, str]:
+    """Annotations of ours that users write; the two that Serinus writes are shown in words."""
+    hidden = (state.STATE, history.HISTORY)
+    return {
+        key: str(value)
+        for key, value in sorted(annotations(obj).items())
+        if key.startswith(PREFIX) and key not in hidden
+    }
+
+
+def _next(canary: Canary | None, known: State, now: datetime) -> tuple[str, datetime | None]:
+    """What comes next, and when it is due."""
+    if claim := known.claim:
+        if now < claim.until:
+            return f"a step ({claim.intent.value}) is under way, until", claim.until
+        return f"a step ({claim.intent.value}) was broken off; the next event takes over, since", claim.until
+    if canary is None:
+        return "no step before the Canary is valid", None
+    if canary.deleting:
+        return "the Canary is being deleted", None
+    if canary.suspend:
+        return "suspended by spec.suspend: only rollbacks", None
+    if known.phase in _AT_REST and not known.weight:
+        return ("starts anew at the next event" if retry(canary, known) else _AT_REST[known.phase]), None
+    interval = canary.analysis.interval
+    if known.stepped is None or due(known, now, interval):
+        since = known.stepped and known.stepped + interval - slack(interval)
+        return "due: the next event makes it", since
+    return "due", known.stepped + interval

@@ -1,0 +1,149 @@
+"""What is known of a canary is told in full, whatever state its annotations are in."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from handlers.explain.view import View, view
+from handlers.rollout import state
+from handlers.rollout.history import HISTORY
+from handlers.rollout.state import STATE, Claim, Intent, Kind, Message, Phase, State
+from tests.fakes import EPOCH
+from tests.lab import Lab, a_canary, at, new_lab
+
+
+def seen(known: State | None = None, *, deleting: bool = False, **annotations: str) -> View:
+    """The view of a Canary with this state, an hour into the tests' time."""
+    canary = a_canary()
+    written = {f"serinus.dev/{key}": value for key, value in annotations.items()}
+    if known:
+        written[STATE] = state.dump(known)
+    canary["metadata"] = {**canary["metadata"], "annotations": {**written, "example.com/other": "x"}}
+    if deleting:
+        canary["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+    return view(canary, EPOCH)
+
+
+def test_a_run_is_told_with_its_weights_checks_and_times() -> None:
+    """In the middle of a run: phase, weights, revisions, failed checks of the threshold, and when the next is due."""
+    lab = at(new_lab(), "Progressing", 20)
+    lab.prometheus.values = {"istio_requests_total": [50]}
+    lab.tick()
+    found = view(lab.canary, lab.clock())
+    assert (found.ref, found.target, found.phase, found.weight) == ("shop/app", "Deployment app", "Progressing", 20)
+    assert (found.failed, found.threshold, found.problems) == (1, 3, ())
+    assert found.revision not in ("", found.promoted)
+    assert (found.next, found.due) == ("due", lab.clock() + timedelta(seconds=10))
+    assert found.steps[-1]["decision"] == "hold: failed check 1 of 3"
+
+
+def test_json_holds_everything() -> None:
+    """`--output json` is plain JSON with times in RFC 3339 and both weights."""
+    lab = at(new_lab(), "Progressing", 20)
+    data = json.loads(json.dumps(view(lab.canary, lab.clock()).as_json()))
+    assert data["weight"] == {"primary": 80, "canary": 20}
+    assert data["stepped"] == state.time_text(lab.clock())
+    assert data["until"] is None
+    assert data["steps"] == json.loads(lab.canary["metadata"]["annotations"][HISTORY])
+
+
+RUNNING = State(phase=Phase.PROGRESSING, weight=20, revision="1-b", promoted="1-a", stepped=EPOCH)
+CLAIM = Claim(nonce="n", intent=Intent.RAISE, revision="1-b", until=EPOCH + timedelta(seconds=5))
+OVERDUE = RUNNING.stepped and RUNNING.stepped - timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (None, "waits for the first event"),
+        (State(phase=Phase.SUCCEEDED, stepped=EPOCH), "until the target shows a new revision"),
+        (State(phase=Phase.FAILED, stepped=EPOCH), "or serinus.dev/retry a new value"),
+        (State(phase=Phase.FAILED, weight=100, stepped=EPOCH), "due"),
+        (State(phase=Phase.INITIALIZING), "due: the next event makes it"),
+        (RUNNING, "due"),
+        (State(phase=Phase.PROGRESSING, stepped=OVERDUE), "due: the next event makes it"),
+        (State(phase=Phase.PROGRESSING, claim=CLAIM), "a step (raise) is under way, until"),
+        (
+            State(
+                phase=Phase.PROGRESSING,
+                claim=Claim(nonce="n", intent=Intent.PROMOTE, revision="1-b", until=EPOCH - timedelta(seconds=5)),
+            ),
+            "a step (promote) was broken off",
+        ),
+    ],
+    ids=["new", "at rest", "failed", "serving", "first", "running", "overdue", "under way", "broken off"],
+)
+def test_what_comes_next(known: State | None, said: str) -> None:
+    """Each situation says what the next step waits for."""
+    assert said in seen(known).next
+
+
+def test_a_failed_canary_that_is_to_be_retried_starts_anew() -> None:
+    """The retry annotation with a new value is told as what it does."""
+    assert seen(State(phase=Phase.FAILED), retry="again").next == "starts anew at the next event"
+
+
+def test_a_canary_that_is_being_deleted_says_so() -> None:
+    """No step is promised to what is going away."""
+    assert seen(RUNNING, deleting=True).next == "the Canary is being deleted"
+
+
+def test_a_suspended_canary_says_so() -> None:
+    """`spec.suspend` is the reason why nothing is due."""
+    canary = a_canary(suspend=True)
+    canary["metadata"]["annotations"] = {STATE: state.dump(RUNNING)}
+    found = view(canary, EPOCH)
+    assert found.due is None
+    assert found.next == "suspended by spec.suspend: only rollbacks"
+
+
+def test_an_invalid_spec_hides_nothing_of_the_state() -> None:
+    """A mistake in the spec is named, and the state is shown all the same."""
+    canary = a_canary(analysis={"threshold": "three"})
+    canary["metadata"]["annotations"] = {STATE: state.dump(RUNNING)}
+    found = view(canary, EPOCH)
+    assert found.problems == ("spec.analysis.threshold: 'three' is not a whole number",)
+    assert (found.phase, found.weight, found.threshold) == ("Progressing", 20, None)
+    assert found.next == "no step before the Canary is valid"
+
+
+def test_an_unreadable_state_is_a_problem_and_the_status_is_shown() -> None:
+    """What somebody broke in the annotation is named; the phase is then the one of `.status`."""
+    canary = a_canary()
+    canary["metadata"]["annotations"] = {STATE: "{"}
+    canary["status"] = {"phase": "Progressing"}
+    found = view(canary, EPOCH)
+    assert "serinus.dev/state" in found.problems[0]
+    assert found.phase == "Progressing"
+
+
+@pytest.mark.parametrize("target", [None, "app"])
+def test_a_canary_without_a_target_can_be_looked_at(target: object) -> None:
+    """Nothing in a spec makes it impossible to look."""
+    found = view({"metadata": {"name": "app", "namespace": "shop"}, "spec": {"targetRef": target}}, EPOCH)
+    assert found.target == "no target"
+    assert found.problems
+
+
+def test_what_users_set_is_shown_and_nothing_else() -> None:
+    """Annotations that steer a canary are shown, without the two that Serinus writes and those of others."""
+    assert seen(RUNNING, pause="lunch", history="[]").marks == {"serinus.dev/pause": "lunch"}
+
+
+def test_untold_messages_are_counted() -> None:
+    """A webhook that is down is seen by what waits for it."""
+    message = Message(kind=Kind.NORMAL, text="x", phase=Phase.PROGRESSING)
+    assert seen(State(phase=Phase.SUCCEEDED, outbox=(message, message))).untold == 2
+
+
+def test_a_view_of_every_phase_can_be_made() -> None:
+    """A whole rollout can be looked at after each step."""
+    lab: Lab = new_lab()
+    phases = set()
+    for number in range(30):
+        if number == 5:
+            lab.push("app:v2")
+        lab.tick()
+        phases.add(view(lab.canary, lab.clock()).phase)
+    assert {"Initialized", "Progressing", "Promoting", "Finalising", "Succeeded"} <= phases
