@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from handlers.rollout import commands
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import retry
 from handlers.rollout.state import Intent, Phase, State
@@ -20,6 +21,8 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
         return False
     if state is None:
         return not canary.suspend
+    if commands.abort(canary.annotations, state) and not (state.claim and state.claim.intent is Intent.ROLLBACK):
+        return True
     if state.claim:
         rolling_back = state.claim.intent is Intent.ROLLBACK
         return now >= state.claim.until and (rolling_back or not canary.suspend)
@@ -27,7 +30,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
         return True
     if canary.suspend:
         return False
-    if state.phase is Phase.INITIALIZING:
+    if state.phase is Phase.INITIALIZING or commands.promote(canary.annotations, state):
         return True
     if state.phase in _AT_REST and not state.weight and not state.waiting:
         return _changed(state, tokens) or retry(canary, state)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from handlers.rollout.commands import pause
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.rollout.weights import Weights
@@ -86,6 +87,11 @@ class Snapshot:
     def known(self) -> State:
         """The state, or the one of a canary that nobody has looked at yet."""
         return self.state or State()
+
+    @property
+    def hold(self) -> str:
+        """Why nothing may start, advance or be promoted now, empty when it may."""
+        return pause(self.canary.annotations)
 
     @property
     def carried(self) -> int:

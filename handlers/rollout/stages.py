@@ -1,7 +1,9 @@
 """In which situation a canary is found: the first question of every step."""
 
+from collections.abc import Mapping
 from enum import Enum
 
+from handlers.rollout import commands
 from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Claim, Intent, Phase, State
@@ -10,6 +12,9 @@ from handlers.rollout.weights import highest
 
 RETRY = "serinus.dev/retry"
 """Annotation: any new value starts a failed revision anew."""
+
+HOLD = "hold: "
+"""What `State.waiting` begins with while a user holds the canary."""
 
 ACTIVE = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING, Phase.FINALISING})
 
@@ -26,12 +31,19 @@ class Stage(Enum):
     COPIED = "copy under way"
     ALERTED = "alerted"
     TOO_LATE = "alerted after the copy"
+    ABORTED = "aborted"
+    ABORTED_TOO_LATE = "aborted after the copy"
     ALERT_PASSED_OVER = "alert not about this rollout"
     AT_REST = "at rest"
     ADRIFT = "at rest, adrift"
     PRIMARY_MISSING = "primary missing"
     NEW_REVISION = "new revision"
     WAITING = "waiting for approval"
+    APPROVED = "approved by command"
+    PROMOTE_NOW = "promoted by command"
+    ON_HOLD = "new revision, held"
+    HELD_EARLY = "held before the first step"
+    HELD = "held"
     REVERTED = "reverted"
     PUSHED = "revision changed"
     SCALED_DOWN = "target has no replicas"
@@ -56,6 +68,14 @@ def stage_of(s: Snapshot) -> Stage:
         return Stage.DELETED
     if s.cause.kind is CauseKind.ALERT:
         return _alert(s)
+    if (aborting := _abort(s)) is not None:
+        return aborting
+    stage = _free(s)
+    return _held(s, stage) if s.hold and stage in _HOLDS else stage
+
+
+def _free(s: Snapshot) -> Stage:
+    """Which situation this is as long as nobody holds it."""
     state = s.state
     if state and state.claim:
         if live(s):
@@ -98,6 +118,39 @@ def _alert(s: Snapshot) -> Stage:
     return Stage.ALERTED
 
 
+def _abort(s: Snapshot) -> Stage | None:
+    """Like an alert it does not wait for a step under way; only a start does nothing yet that would be in its way."""
+    state = s.known
+    if not commands.abort(s.canary.annotations, state):
+        return None
+    if live(s) and (state.phase is Phase.WAITING or (state.claim and state.claim.intent is Intent.ROLLBACK)):
+        return Stage.BUSY
+    if state.claim and state.claim.intent is Intent.ROLLBACK:
+        return Stage.ROLLING_BACK
+    copied = state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision
+    return Stage.ABORTED_TOO_LATE if copied and state.phase is not Phase.WAITING else Stage.ABORTED
+
+
+_HOLDS: Mapping[Stage, Stage] = {
+    Stage.NEW_REVISION: Stage.ON_HOLD,
+    Stage.WAITING: Stage.HELD_EARLY,
+    Stage.FIRST_STEP: Stage.HELD_EARLY,
+    Stage.SKIP_ANALYSIS: Stage.HELD_EARLY,
+    Stage.NEXT_STEP: Stage.HELD,
+    Stage.LAST_STEP: Stage.HELD,
+    Stage.WAITING_PROMOTION: Stage.HELD,
+}
+"""What becomes of a situation while the user holds the canary: what goes on would start, advance or promote."""
+
+
+def _held(s: Snapshot, stage: Stage) -> Stage:
+    if stage is Stage.NEW_REVISION and _promotion_failed(s, s.known):
+        return Stage.HOLDING
+    if stage is Stage.NEW_REVISION and _adrift(s):
+        return Stage.ADRIFT
+    return _HOLDS[stage]
+
+
 def _by_phase(s: Snapshot, state: State) -> Stage:
     match state.phase:
         case Phase.INITIALIZING:
@@ -107,9 +160,14 @@ def _by_phase(s: Snapshot, state: State) -> Stage:
         case Phase.WAITING:
             return _waiting(s, state)
         case Phase.PROGRESSING | Phase.WAITING_PROMOTION:
-            return _progressing(s, state)
+            stage = _progressing(s, state)
+            asked = commands.promote(s.canary.annotations, state) and stage not in _UNPROMOTABLE
+            return Stage.PROMOTE_NOW if asked else stage
         case Phase.PROMOTING | Phase.FINALISING:  # pragma: no branch  # there are no other phases
             return _promoting(s, state)
+
+
+_UNPROMOTABLE = frozenset({Stage.REVERTED, Stage.PUSHED, Stage.SCALED_DOWN, Stage.CANARY_NOT_READY, Stage.THRESHOLD})
 
 
 def _revision(s: Snapshot) -> str:
@@ -154,6 +212,8 @@ def leftover(s: Snapshot) -> bool:
 def _waiting(s: Snapshot, state: State) -> Stage:
     if _reverted(s):
         return Stage.REVERTED
+    if commands.promote(s.canary.annotations, state):
+        return Stage.APPROVED
     return Stage.WAITING if due(state, s.now, s.canary.analysis.interval) else Stage.NOT_DUE
 
 

@@ -83,8 +83,9 @@ class State:
     """The truth about a canary.
 
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
-    what it waits for. `outbox` is told to webhooks by whoever comes after `tell_after`. `observed` holds the generation
-    (or resource version) of each object as last seen, by short name: what a tick compares to know that nothing changed.
+    what it waits for. `seen` holds commands, by annotation, that are not to be acted on again. `outbox` is told to
+    webhooks by whoever comes after `tell_after`. `observed` holds the generation (or resource version) of each object
+    as last seen, by short name: what a tick compares to know that nothing changed.
     """
 
     seq: int = 0
@@ -98,6 +99,7 @@ class State:
     rest: Phase = Phase.INITIALIZED
     waiting: str = ""
     retried: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
     started: datetime | None = None
     stepped: datetime | None = None
     deadline: datetime | None = None
@@ -123,6 +125,8 @@ def dump(state: State) -> str:
     for name in _TIMES:
         if moment := getattr(state, name):
             data[name] = time_text(moment)
+    if state.seen:
+        data["seen"] = dict(sorted(state.seen.items()))
     if state.claim:
         data["claim"] = _dump_claim(state.claim)
     if state.alerts:
@@ -195,6 +199,7 @@ def _load(data: Mapping[str, Any]) -> State:
         rest=Phase(data["rest"]),
         waiting=_text(data.get("waiting", "")),
         retried=_text(data.get("retried", "")),
+        seen={str(key): _text(value) for key, value in data.get("seen", {}).items()},
         started=_time(data.get("started")),
         stepped=_time(data.get("stepped")),
         deadline=_time(data.get("deadline")),

@@ -10,7 +10,7 @@ from enum import Enum
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
-from handlers.rollout.rules import advance, promotion, resting, rollback
+from handlers.rollout.rules import advance, hold, promotion, resting, rollback
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.stages import Stage
@@ -80,6 +80,10 @@ TABLE: Mapping[Stage, Row] = {
     Stage.WAITING: Row(
         advance.start, "target up → Progressing; else wait", (Ask.ROLLBACK, Ask.CONFIRM_ROLLOUT), Intent.START
     ),
+    Stage.APPROVED: Row(advance.start, "target up → Progressing", (Ask.ROLLBACK,), Intent.START),
+    Stage.ON_HOLD: Row(hold.on_hold, "wait until nobody holds it"),
+    Stage.HELD_EARLY: Row(hold.hold, "wait until nobody holds it", (Ask.ROLLBACK,), Intent.RAISE),
+    Stage.HELD: Row(hold.hold, "keep the weight until nobody holds it", _CHECKS, Intent.RAISE),
     Stage.REVERTED: Row(resting.reverted, "cancel: routes 100/0, target to 0 → at rest", (), Intent.CANCEL),
     Stage.PUSHED: Row(
         advance.pushed, "routes 100/0, start over with the new revision → Progressing", (), Intent.RESTART
@@ -113,6 +117,7 @@ TABLE: Mapping[Stage, Row] = {
         Intent.PROMOTE,
     ),
     Stage.SKIP_ANALYSIS: Row(advance.skip_analysis, "copy to the primary → Promoting", (Ask.ROLLBACK,), Intent.PROMOTE),
+    Stage.PROMOTE_NOW: Row(advance.promote_now, "copy to the primary → Promoting", (Ask.ROLLBACK,), Intent.PROMOTE),
     Stage.COPIED: Row(promotion.copied, "the copy was made → Promoting", (), Intent.PROMOTE),
     Stage.PROMOTING: Row(
         promotion.shift, "shift back by stepWeightPromotion, or at once → Finalising", (), Intent.SHIFT
@@ -127,8 +132,10 @@ TABLE: Mapping[Stage, Row] = {
     Stage.HOLDING: Row(promotion.holding, "primary ready again: traffic to it → Finalising", (), Intent.SHIFT),
     Stage.THRESHOLD: Row(rollback.threshold, "roll back → Failed, then post-rollout", (), Intent.ROLLBACK),
     Stage.ALERTED: Row(rollback.alerted, "routes 100/0, target to 0 → Failed, then post-rollout", (), Intent.ROLLBACK),
+    Stage.ABORTED: Row(rollback.aborted, "routes 100/0, target to 0 → Failed, then post-rollout", (), Intent.ROLLBACK),
     Stage.ROLLING_BACK: Row(rollback.roll_forward, "finish it → Failed", (), Intent.ROLLBACK),
     Stage.TOO_LATE: Row(rollback.too_late, "tell it; promotion goes on"),
+    Stage.ABORTED_TOO_LATE: Row(rollback.aborted_too_late, "tell it; promotion goes on"),
     Stage.ALERT_PASSED_OVER: Row(_leave("the alert is not about this rollout, or was seen"), "nothing"),
 }
 

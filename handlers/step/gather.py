@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from handlers.rollout import state
+from handlers.rollout import commands, state
 from handlers.rollout.objects import Object, Ref, annotations, generation, resource_version, revision, spec
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
@@ -50,8 +50,10 @@ def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine:
     if raw is None:
         return None
     config = world.config
-    canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=cause.kind is CauseKind.ALERT)
     known = state.load(annotations(raw))
+    # a rollback must work whatever the analysis says
+    back = cause.kind is CauseKind.ALERT or (known is not None and commands.abort(annotations(raw), known))
+    canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
     router = ROUTERS[config.provider]
     refs = _refs(canary, known, router)
     found = world.together([_reader(world, item) for item in refs])

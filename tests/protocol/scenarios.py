@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.snapshot import Cause
+from handlers.step.ports import Response
 from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
 from tests.protocol.harness import finish, twin
 
@@ -72,6 +74,21 @@ def pushed(lab: Lab) -> Lab:
     return lab
 
 
+def asked(lab: Lab, annotation: str) -> Lab:
+    """The user gives a command by annotation."""
+    lab.edit("flagger.app/v1beta1/canaries/app", {"metadata": {"annotations": {annotation: "now"}}})
+    return lab
+
+
+def approved() -> Lab:
+    """A rollout whose gate stays closed, and which the user approves and promotes by annotation."""
+    lab = pushed(with_analysis(webhooks=[START]))
+    lab.webhooks.answers[START["url"]] = [Response(status=403)]
+    lab.tick()
+    assert lab.phase == "Waiting"
+    return asked(lab, PROMOTE)
+
+
 def in_the_middle(image: str) -> Lab:
     """The canary carries 40 %, and the user pushes something."""
     lab = at(new_lab(), "Progressing", 40)
@@ -118,6 +135,15 @@ SCENARIOS = (
         alert=True,
     ),
     Scenario("alert-too-late", lambda: at(new_lab(), "Promoting", 60), "Succeeded", alert=True),
+    Scenario("abort", lambda: asked(at(new_lab(), "Progressing", 40), ABORT), "Failed"),
+    Scenario(
+        "abort-with-hooks",
+        lambda: asked(at(with_analysis(webhooks=ALL_HOOKS), "Progressing", 40), ABORT),
+        "Failed",
+    ),
+    Scenario("abort-too-late", lambda: asked(at(new_lab(), "Promoting", 60), ABORT), "Succeeded"),
+    Scenario("promote-now", lambda: asked(at(new_lab(), "Progressing", 20), PROMOTE), "Succeeded"),
+    Scenario("approved-by-command", approved, "Succeeded"),
     Scenario("restart-by-a-push", lambda: in_the_middle("app:v3"), "Succeeded"),
     Scenario("cancel-by-a-revert", lambda: in_the_middle("app:v1"), "Initialized"),
 )

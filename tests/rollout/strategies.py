@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
+from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
 from handlers.rollout.snapshot import Cause, CauseKind, Options, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
@@ -189,7 +190,9 @@ def _canaries() -> list[Canary]:
         replace(plain, analysis=asking),
         replace(plain, analysis=replace(asking, threshold=1)),
     ]
-    kinds += [replace(canary, annotations={RETRY: "1"}) for canary in kinds]
+    asked = ({ABORT: "1"}, {PROMOTE: "1"}, {PAUSE: "true"})
+    commanded = [replace(kinds[2], annotations=annotations) for annotations in asked]
+    kinds += [*(replace(canary, annotations={RETRY: "1"}) for canary in kinds), *commanded]
     skipping = [replace(canary, skip_analysis=True) for canary in (plain, kinds[2])]
     return [*kinds, *skipping, replace(plain, deleting=True), replace(plain, suspend=True)]
 
@@ -221,6 +224,7 @@ def decisive_states(draw: st.DrawFn) -> State:
         rest=draw(st.sampled_from([Phase.INITIALIZED, Phase.SUCCEEDED])),
         waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook confirm-rollout"])),
         retried=draw(st.sampled_from(["", "1"])),
+        seen=draw(st.sampled_from([{}, {ABORT: "1", PROMOTE: "1"}])),
         started=draw(st.sampled_from([NOW - seconds(600), NOW - seconds(600), NOW + seconds(1), None])),
         stepped=draw(st.sampled_from([NOW - seconds(9000), NOW - seconds(9000), NOW, None])),
         deadline=draw(_MAYBE),

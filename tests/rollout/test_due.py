@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import RETRY
@@ -18,6 +19,9 @@ PUSHED = TOKENS | {"deployments/podinfo": "4"}
 SUSPENDED = a_canary(spec={"suspend": True})
 DELETING = replace(a_canary(), deleting=True)
 RETRIED = a_canary(annotations={RETRY: "1"})
+ABORTING = a_canary(annotations={ABORT: "1"})
+PROMOTED = a_canary(annotations={PROMOTE: "1"})
+UNDER_WAY = a_claim(Intent.ROLLBACK, left=1)
 LETTER = (Message(kind=Kind.NORMAL, text="t", phase=Phase.SUCCEEDED),)
 LATER = NOW + seconds(1)
 JUST_NOW = {"stepped": NOW - seconds(5)}
@@ -41,6 +45,14 @@ CASES: list[tuple[bool, str, Canary, State | None, dict[str, str]]] = [
     (True, "a retry", RETRIED, known(Phase.FAILED), TOKENS),
     (False, "a retry that was made", RETRIED, known(Phase.FAILED, retried="1"), TOKENS),
     (False, "a retry of what did not fail", RETRIED, known(Phase.SUCCEEDED), TOKENS),
+    (True, "an abort", ABORTING, known(Phase.PROGRESSING, **JUST_NOW), TOKENS),
+    (True, "over a live claim", ABORTING, known(Phase.PROGRESSING, claim=a_claim(left=1)), TOKENS),
+    (True, "suspended or not", replace(ABORTING, suspend=True), known(Phase.PROGRESSING, **JUST_NOW), TOKENS),
+    (False, "one that is under way", ABORTING, known(Phase.PROGRESSING, claim=UNDER_WAY), TOKENS),
+    (False, "one that was seen", ABORTING, known(Phase.PROGRESSING, seen={ABORT: "1"}, **JUST_NOW), TOKENS),
+    (False, "nothing to abort", ABORTING, known(Phase.SUCCEEDED), TOKENS),
+    (True, "a promote", PROMOTED, known(Phase.WAITING_PROMOTION, **JUST_NOW), TOKENS),
+    (False, "nothing to promote", PROMOTED, known(Phase.PROMOTING, **JUST_NOW), TOKENS),
     (True, "something to tell", a_canary(), known(Phase.SUCCEEDED, outbox=LETTER), TOKENS),
     (True, "now", a_canary(), known(Phase.SUCCEEDED, outbox=LETTER, tell_after=NOW), TOKENS),
     (False, "later", a_canary(), known(Phase.SUCCEEDED, outbox=LETTER, tell_after=LATER), TOKENS),

@@ -126,7 +126,7 @@ def a_claim_says_everything_that_the_step_may_write(case: Case) -> None:
 
 def a_decision_holds_no_claim(case: Case) -> None:
     """It ends with the step, but for alerts that only look, and for what leaves everything as it is."""
-    if case.stage is Stage.TOO_LATE or case.decision.untouched:
+    if case.stage in (Stage.TOO_LATE, Stage.ABORTED_TOO_LATE) or case.decision.untouched:
         assert case.decision.state.claim == case.s.known.claim
     else:
         assert case.decision.state.claim is None

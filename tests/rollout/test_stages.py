@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import RETRY, Stage, live, stage_of
 from handlers.rollout.state import Intent, Phase
@@ -48,6 +49,11 @@ def stepped_just_now(phase: Phase, **fields: Any) -> Snapshot:
     """A canary whose last step was five seconds ago."""
     return a_snapshot(state=a_state(phase, stepped=JUST_NOW, **fields))
 
+
+ABORTING = a_canary(annotations={ABORT: "1"})
+PROMOTED = a_canary(annotations={PROMOTE: "1"})
+PAUSED = a_canary(annotations={PAUSE: "true"})
+BOTH = {PROMOTE: "1", PAUSE: "true"}
 
 CASES = [
     (Stage.DELETED, "deletion comes before all", a_snapshot(canary=DELETING)),
@@ -173,6 +179,33 @@ CASES = [
         "a push while it serves",
         a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), target=a_target(NEWER)),
     ),
+    (Stage.ABORTED, "an abort", a_snapshot(PROGRESSING, weight=10, canary=ABORTING)),
+    (Stage.ABORTED, "of what waits", a_snapshot(WAITING, target=a_resting_target(NEW), canary=ABORTING)),
+    (Stage.ABORTED, "while paused", a_snapshot(PROGRESSING, canary=replace(ABORTING, suspend=True))),
+    (Stage.ABORTED, "over a live step", a_snapshot(state=a_state(claim=a_claim(left=9)), canary=ABORTING)),
+    (Stage.BUSY, "a start", a_snapshot(state=a_state(WAITING, claim=a_claim(left=9)), canary=ABORTING)),
+    (Stage.BUSY, "going back", a_snapshot(state=a_state(claim=a_claim(Intent.ROLLBACK, left=9)), canary=ABORTING)),
+    (Stage.ROLLING_BACK, "it died", a_snapshot(state=a_state(claim=a_claim(Intent.ROLLBACK)), canary=ABORTING)),
+    (Stage.FIRST_STEP, "an abort from before", a_snapshot(state=a_state(seen={ABORT: "1"}), canary=ABORTING)),
+    (Stage.AT_REST, "nothing to abort", a_snapshot(SUCCEEDED, canary=ABORTING)),
+    (Stage.ABORTED_TOO_LATE, "an abort while promoting", a_snapshot(PROMOTING, weight=50, canary=ABORTING)),
+    (Stage.APPROVED, "promote", a_snapshot(WAITING, target=a_resting_target(NEW), canary=PROMOTED)),
+    (Stage.PROMOTE_NOW, "due or not", a_snapshot(state=a_state(stepped=JUST_NOW), canary=PROMOTED)),
+    (Stage.CANARY_NOT_READY, "not yet", a_snapshot(PROGRESSING, target=a_target(**lost()), canary=PROMOTED)),
+    (Stage.PROMOTE_NOW, "though paused", a_snapshot(canary=replace(PROMOTED, annotations=BOTH))),
+    (Stage.ON_HOLD, "a pause", a_snapshot(INITIALIZED, target=a_resting_target(NEW), canary=PAUSED)),
+    (Stage.ADRIFT, "drift heals", a_snapshot(INITIALIZED, target=a_target(NEW), canary=PAUSED)),
+    (
+        Stage.HOLDING,
+        "the canary serves, whatever is pushed",
+        a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), target=a_target(NEWER), canary=PAUSED),
+    ),
+    (Stage.HELD_EARLY, "paused at 0", a_snapshot(PROGRESSING, canary=PAUSED)),
+    (Stage.HELD_EARLY, "paused in Waiting", a_snapshot(WAITING, target=a_resting_target(NEW), canary=PAUSED)),
+    (Stage.HELD, "paused in the middle", a_snapshot(PROGRESSING, weight=20, canary=PAUSED)),
+    (Stage.HELD, "paused at the end", a_snapshot(PROGRESSING, weight=50, canary=PAUSED)),
+    (Stage.THRESHOLD, "but not a rollback", a_snapshot(state=a_state(failed=2), canary=PAUSED)),
+    (Stage.PROMOTING, "nor what is promoted", a_snapshot(PROMOTING, weight=50, canary=PAUSED)),
 ]
 
 

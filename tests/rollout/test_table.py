@@ -40,6 +40,10 @@ FIRST_TO_LAST = [
     (Stage.LAST_STEP, [ROLLBACK_HOOK, ROLLOUT, METRICS, INCREASE, PROMOTION]),
     (Stage.WAITING_PROMOTION, [ROLLBACK_HOOK, ROLLOUT, METRICS, PROMOTION]),
     (Stage.SKIP_ANALYSIS, [ROLLBACK_HOOK]),
+    (Stage.APPROVED, [ROLLBACK_HOOK]),
+    (Stage.PROMOTE_NOW, [ROLLBACK_HOOK]),
+    (Stage.HELD_EARLY, [ROLLBACK_HOOK]),
+    (Stage.HELD, [ROLLBACK_HOOK, ROLLOUT, METRICS]),
 ]
 
 
@@ -79,6 +83,8 @@ def test_webhooks_are_told_flaggers_phases(phase: Phase) -> None:
         (Stage.LAST_STEP, Intent.PROMOTE),
         (Stage.WAITING_PROMOTION, Intent.PROMOTE),
         (Stage.SKIP_ANALYSIS, Intent.PROMOTE),
+        (Stage.APPROVED, Intent.START),
+        (Stage.PROMOTE_NOW, Intent.PROMOTE),
     ],
 )
 def test_a_claim_says_while_asking_what_may_be_written(stage: Stage, intent: Intent) -> None:

@@ -1,5 +1,9 @@
 """From a new revision to the last weight: start, step up, hand over to the promotion."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from handlers.rollout import commands
 from handlers.rollout.actions import Action, CopyToPrimary, Route, ScaleUp
 from handlers.rollout.checks import Finding, Findings, HookCheck, Outcome
 from handlers.rollout.decision import (
@@ -88,6 +92,8 @@ def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gat
     failed = s.known.failed if phase is Phase.WAITING else counted(s)
     actions, weight = _as_they_were(s)
     now = {"phase": phase, "weight": weight, "failed": failed, "waiting": f"webhook {_name(gate)}"}
+    if phase is Phase.WAITING:
+        now["seen"] = seen_at_start(s)
     return Decision(
         told=f"wait: webhook {_name(gate)} has not approved",
         intent=Intent.RAISE,
@@ -129,6 +135,7 @@ def _begin(s: Snapshot, told: str, intent: Intent, said: tuple[Message, ...], fi
             failed=0,
             revision=s.target.revision if s.target else "",
             promoted=s.promoted,
+            seen=seen_at_start(s),
             retried=s.canary.annotations.get(RETRY, ""),
             started=s.now,
             deadline=s.now + s.canary.progress_deadline,
@@ -136,6 +143,11 @@ def _begin(s: Snapshot, told: str, intent: Intent, said: tuple[Message, ...], fi
         messages=said,
         findings=tuple(findings),
     )
+
+
+def seen_at_start(s: Snapshot) -> Mapping[str, str]:
+    """Commands from before a run are not about it; those given while it waited for approval are."""
+    return s.known.seen if s.known.phase is Phase.WAITING else commands.marks(s.canary.annotations)
 
 
 def step_up(s: Snapshot, findings: Findings) -> Decision:
@@ -185,3 +197,12 @@ def skip_analysis(s: Snapshot, findings: Findings) -> Decision:
     if stop := held(s, findings):
         return stop
     return _copy(s, findings, "promote: the analysis is skipped")
+
+
+def promote_now(s: Snapshot, findings: Findings) -> Decision:
+    """The user wants no more analysis: copy what was under it; the shift still waits for the primary."""
+    if stop := held(s, findings):
+        return stop
+    copy = _copy(s, findings, f"promote: asked for by {commands.PROMOTE}")
+    text = f"Promotion of {s.target_text} asked for by {commands.PROMOTE}, the rest of the analysis is skipped"
+    return replace(copy, messages=(normal(s.known.phase, text), *copy.messages))

@@ -14,7 +14,7 @@ from handlers.rollout.actions import (
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.stages import leftover
+from handlers.rollout.stages import HOLD, leftover
 from handlers.rollout.state import Intent, Message, Phase
 
 
@@ -73,7 +73,10 @@ def at_rest(s: Snapshot, _: Findings) -> Decision:
     if s.known.phase is Phase.FAILED and revision == s.promoted and s.known.revision != revision:
         told = "the target is back at the promoted revision"
         return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted, waiting=""))
-    return nothing(s, "nothing to do")
+    decision = nothing(s, "nothing to do")
+    if s.known.waiting.startswith(HOLD):  # what was held has been taken back
+        return replace(decision, state=settle(s, waiting=""))
+    return decision
 
 
 def adrift(s: Snapshot, findings: Findings) -> Decision:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from handlers.rollout import commands
 from handlers.rollout.actions import Route, ScaleToZero, ScaleUp
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, overdue, post_rollout, settle, stepped, waiting, warning
@@ -76,6 +77,20 @@ def too_late(s: Snapshot, _: Findings) -> Decision:
     text = f"Alert {s.cause.text} is too late for {s.name}: {s.primary_text} already runs this revision"
     told = "too late: the primary already runs this revision"
     state = replace(s.known, alerts=_alerts(s))
+    return Decision(told=told, state=state, messages=(warning(s.known.phase, text),))
+
+
+def aborted(s: Snapshot, _: Findings) -> Decision:
+    """The user wants this run to end: back, now."""
+    text = f"Rolling back {s.name} aborted by {commands.ABORT}: {commands.reason(s.canary.annotations)}"
+    return roll_back(s, f"aborted: {commands.reason(s.canary.annotations)}", said=(warning(s.known.phase, text),))
+
+
+def aborted_too_late(s: Snapshot, _: Findings) -> Decision:
+    """An abort after the copy, as an alert after it: told once, and promotion goes on (rule 11)."""
+    text = f"{commands.ABORT} is too late for {s.name}: {s.primary_text} already runs this revision"
+    told = "too late to abort: the primary already runs this revision"
+    state = replace(s.known, seen=commands.marks(s.canary.annotations))
     return Decision(told=told, state=state, messages=(warning(s.known.phase, text),))
 
 
