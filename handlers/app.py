@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from handlers import alert, sync, tick
+from handlers import alert, gate, sync, tick
 from handlers.adapters.tokens import WebhookTokens
 from handlers.auth import Authenticator, Review
 from handlers.errors import SerinusError, TooLarge, Unauthorized
-from handlers.events import alertmanager, cloudevent
+from handlers.events import alertmanager, call, cloudevent
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
 from handlers.settings import Settings
 from handlers.step.ports import World
@@ -78,7 +78,36 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
     app.add_url_rule("/alertmanager", "alertmanager", heard(alerts), methods=["POST"])
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
     app.add_url_rule("/readyz", "readyz", lambda: Response(status=204 if wiring.ready else 503))
+    _add_gates(app, settings, wiring, authenticator)
     return app
+
+
+def _add_gates(app: Flask, settings: Settings, wiring: Wiring, authenticator: Authenticator) -> None:
+    """What is asked about one canary. No broker delivers it, so an answer may have a body."""
+
+    def asked(handle: gate.Handle) -> Callable[[], Response]:
+        def view() -> Response:
+            authenticator.authenticate(request.headers.get("Authorization"))
+            about = call.read(_body(request), request.args.get("ttl", ""))
+            return _text(handle(wiring.world(), settings.namespaces, about))
+
+        return view
+
+    def always(reply: gate.Reply) -> Callable[[], Response]:
+        def view() -> Response:
+            authenticator.authenticate(request.headers.get("Authorization"))
+            return _text(reply)
+
+        return view
+
+    for path, handle in gate.HANDLERS.items():
+        app.add_url_rule(path, path, asked(handle), methods=["POST"])
+    for path, reply in (("/gate/approve", gate.OK), ("/gate/halt", gate.FORBIDDEN)):
+        app.add_url_rule(path, path, always(reply), methods=["POST"])
+
+
+def _text(reply: gate.Reply) -> Response:
+    return Response(f"{reply.text}\n" if reply.text else "", status=reply.status, mimetype="text/plain")
 
 
 def _dispatch(world: World, namespaces: tuple[str, ...], event: Event) -> None:

@@ -4,6 +4,8 @@ SerinusError
 ├── Permanent            asking again brings the same answer
 │   ├── BadEvent         400  the request is not what it claims to be
 │   ├── Unauthorized     401  the sender did not say who it is, or is not allowed
+│   ├── NotFound         404  the canary that the request names is not there
+│   ├── NotNow           409  the command means nothing in the phase that the canary is in
 │   ├── TooLarge         413
 │   ├── Unsupported      415  a batch, or a format we do not read
 │   ├── BadCanary        422  a Canary (or what it names) is not valid; told as an Event on it as well
@@ -35,6 +37,18 @@ class Unauthorized(Permanent):
     """The sender did not say who it is, or is not allowed to send this."""
 
     status = 401
+
+
+class NotFound(Permanent):
+    """The canary that the request names is not there."""
+
+    status = 404
+
+
+class NotNow(Permanent):
+    """The command means nothing in the phase that the canary is in."""
+
+    status = 409
 
 
 class TooLarge(Permanent):

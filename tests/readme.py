@@ -14,6 +14,7 @@ from pathlib import Path
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
 from handlers.explain.page import page
 from handlers.explain.view import view
+from handlers.gate import HANDLERS as GATES
 from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec.analysis import Analysis, Hook, Webhook
@@ -48,7 +49,21 @@ def events() -> str:
     rows = [f"| `POST /` | {name} | {does} |" for name, does in heard.items()]
     native = "Alertmanager's own JSON (version 4)"
     does = "each firing alert with the labels `namespace` and `canary` rolls that canary back, now"
-    return "\n".join(["| At | What | Does |", "|---|---|---|", *rows, f"| `POST /alertmanager` | {native} | {does} |"])
+    rows += [f"| `POST /alertmanager` | {native} | {does} |", *_gates()]
+    return "\n".join(["| At | What | Does |", "|---|---|---|", *rows])
+
+
+def _gates() -> Iterator[str]:
+    """What is asked about one canary, by the first part of its path."""
+    does = {
+        "gate": "manual gate: `check` answers 200 or 403; `approve` and `halt` always do",
+        "rollback": "the same for webhooks of type `rollback`",
+        "canary": "do it now, as by [annotation](docs/commands.md); `metadata.reason` is told",
+    }
+    paths = [*GATES, "/gate/approve", "/gate/halt"]
+    for name, text in does.items():
+        last = ", ".join(f"`{path.rsplit('/', 1)[1]}`" for path in paths if path.startswith(f"/{name}/"))
+        yield f"| `POST /{name}/…` | {last}: Flagger's webhook payload, with `name` and `namespace` | {text} |"
 
 
 def table() -> str:

@@ -16,6 +16,7 @@ class CauseKind(Enum):
     TICK = "tick"
     SYNC = "sync"
     ALERT = "alert"
+    COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
