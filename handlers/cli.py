@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from handlers.commands import look
+from handlers.commands import lint, look
 from handlers.errors import SerinusError, Unavailable
 from handlers.events.event import TICK
 from handlers.step.ports import Request
@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tick.add_argument("--namespace", default="", help="only canaries of this namespace")
     tick.add_argument("--name", default="", help="only this canary")
     look.add(commands)
+    lint.add(commands)
     arguments = parser.parse_args(argv)
     try:
         return _run(arguments)
@@ -50,6 +51,8 @@ def _run(arguments: argparse.Namespace) -> int:
             return run_demo(plain=arguments.plain)
         case "tick":
             return _tick(arguments)
+        case "lint":
+            return lint.run(arguments)
         case _:
             return look.run(arguments)
 

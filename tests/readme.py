@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
+from handlers.explain.lint import lint
+from handlers.explain.lint import text as rollout_of
 from handlers.explain.page import page
 from handlers.explain.view import view
 from handlers.gate import HANDLERS as GATES
@@ -26,7 +28,7 @@ from handlers.rollout.weights import Weights
 from handlers.settings import SETTINGS
 from tests.conformance.deviations import DEVIATIONS
 from tests.fields import FIELDS
-from tests.lab import at, new_lab
+from tests.lab import a_canary, at, new_lab
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -171,8 +173,24 @@ def why() -> str:
     return f"```\n$ serinus why app\n{text}\n```"
 
 
+def linted() -> str:
+    """What `serinus lint` says of a Canary with two weaknesses."""
+    shown = a_canary(analysis={"threshold": 1, "interval": "1m", "metrics": [{"name": "request-success-rate"}]})
+    report = lint(shown, {})
+    warnings = "\n".join(f"app.yaml:1: warning: {warning}" for warning in report.warnings)
+    rollout = "\n".join(rollout_of(report))
+    return f"```\n$ serinus lint app.yaml\n{warnings}\napp.yaml:1: {rollout}\n```"
+
+
 BLOCKS = {
-    "README.md": {"why": why, "settings": settings, "events": events, "table": table, "diagram": diagram},
+    "README.md": {
+        "lint": linted,
+        "why": why,
+        "settings": settings,
+        "events": events,
+        "table": table,
+        "diagram": diagram,
+    },
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
 }

@@ -1,0 +1,97 @@
+"""`serinus lint` on files."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handlers.cli import main
+from tests.explain.test_lint import ERRORS, TEMPLATE
+from tests.lab import a_canary, a_deployment
+
+
+def written(path: Path, *documents: Any) -> str:
+    """A file with these documents; its path."""
+    path.write_text(yaml.safe_dump_all(documents))
+    return str(path)
+
+
+def test_a_good_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rollout is shown, other objects are passed over, and the status is 0."""
+    name = written(tmp_path / "app.yaml", a_deployment(), None, a_canary())
+    assert main(["lint", name]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}:3: Canary shop/app, if every check passes: at least 1m0s")
+    assert main(["lint", "--quiet", name]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_errors_name_file_and_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All mistakes of all files are told, those that only the API server would find among them, and the status is 1."""
+    bad = a_canary(analysis={"threshold": "x"}, targetRef={"kind": "Deployment", "name": "app"})
+    name = written(tmp_path / "bad.yaml", a_canary(), bad)
+    assert main(["lint", name]) == 1
+    out = capsys.readouterr().out
+    assert f"{name}:1: Canary shop/app" in out
+    assert f"{name}:2: error: spec.analysis.threshold: 'x' is not a whole number\n" in out
+    assert f"{name}:2: error: the API server refuses it: spec.targetRef.apiVersion: Required value" in out
+    assert f"{name}:2: Canary" not in out
+
+
+def test_a_misspelt_field_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An API server drops it without a word; with --strict a warning fails."""
+    name = written(tmp_path / "c.yaml", a_canary(analysis={"stepWieght": 10}))
+    assert main(["lint", name]) == 0
+    warning = f"{name}:1: warning: spec.analysis.stepWieght: there is no such field, the API server drops it\n"
+    assert warning in capsys.readouterr().out
+    assert main(["lint", "--strict", name]) == 1
+
+
+def test_templates_of_other_files_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Canary and its MetricTemplate may be in two files."""
+    canary = written(tmp_path / "c.yaml", a_canary(analysis={"metrics": [ERRORS]}))
+    template = written(tmp_path / "t.yaml", TEMPLATE)
+    assert main(["lint", canary, template]) == 1
+    assert f"{canary}:1: error: spec.analysis.metrics[0]: MetricTemplate shop/errors: " in capsys.readouterr().out
+
+
+def test_stdin_lists_and_a_missing_namespace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `kubectl get canaries -o yaml` prints can be piped in; a manifest need not say its namespace."""
+    canary = a_canary()
+    del canary["metadata"]["namespace"]
+    everything = {"apiVersion": "v1", "kind": "List", "items": [canary, a_deployment()]}
+    monkeypatch.setattr("sys.stdin", io.StringIO(yaml.safe_dump(everything)))
+    assert main(["lint", "-o", "json", "-"]) == 0
+    [report] = json.loads(capsys.readouterr().out)
+    assert (report["file"], report["name"], report["seconds"]) == ("stdin:1", "default/app", 60)
+    assert report["steps"][1]["weight"] == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"a: [", "is not YAML: while parsing"),
+        (b"text", "1: 'text' is not an object"),
+        (b"metadata: text", "1: metadata: is not an object"),
+        (b"kind: List\nitems: [text]", "1: metadata: is not an object"),
+        (b"\xff\xfe\xff", "cannot be read: it is not UTF-8"),
+        (b"kind: Deployment", "there is no Canary in"),
+        (b"{apiVersion: example.com/v1, kind: Canary}", "there is no Canary in"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_no_manifest_is_told(
+    content: bytes | None, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line with the file and what is wrong with it, and status 1."""
+    path = tmp_path / "file.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["lint", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert error in said
+    assert said.count("\n") == 1
