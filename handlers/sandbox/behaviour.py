@@ -8,18 +8,22 @@ from handlers.sandbox.kube import Object
 DEFAULT_ERRORS = 50  # percent, for `-errors` without a number
 DEFAULT_DELAY = 700  # milliseconds, for `-slow`: above the usual limit of 500 ms
 
-_TRAIT = re.compile(r"-(errors|slow|never-ready|crash)(\d*)(?=-|$)")
+_TRAIT = re.compile(r"-(errors|slow|never-ready|crash|missing)(\d*)(?=-|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What a pod is told: version, share of failures (0..1), delay (ms), readiness, whether it ends at once."""
+    """What a pod is told: version, share of failures (0..1), delay (ms), readiness, whether it ends at once.
+
+    A `missing` image is one that no registry has.
+    """
 
     version: str = "latest"
     fail_rate: float = 0
     delay_ms: int = 0
     ready: bool = True
     crash: bool = False
+    missing: bool = False
 
     def arguments(self, name: str) -> list[str]:
         """The command line of pod.py."""
@@ -45,6 +49,7 @@ def behaviour(container: Object) -> Behaviour:
         delay_ms=int(env.get("DELAY_MS") or _given(traits, "slow", DEFAULT_DELAY)),
         ready="never-ready" not in traits and env.get("NEVER_READY", "").lower() != "true",
         crash="crash" in traits or env.get("CRASH", "").lower() == "true",
+        missing="missing" in traits,
     )
 
 

