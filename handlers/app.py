@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from handlers import alert, gate, sync, tick
+from handlers import alert, gate, job, sync, tick
 from handlers.adapters.tokens import WebhookTokens
 from handlers.auth import Authenticator, Review
 from handlers.errors import SerinusError, TooLarge, Unauthorized
-from handlers.events import alertmanager, call, cloudevent
+from handlers.events import alertmanager, call, cloudevent, hook
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
+from handlers.rollout.webhook import asks_again
 from handlers.settings import Settings
 from handlers.step.ports import World
 from handlers.wiring import Wiring, build, config_of
@@ -79,6 +80,7 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
     app.add_url_rule("/readyz", "readyz", lambda: Response(status=204 if wiring.ready else 503))
     _add_gates(app, settings, wiring, authenticator)
+    _add_jobs(app, settings, wiring, authenticator)
     return app
 
 
@@ -104,6 +106,19 @@ def _add_gates(app: Flask, settings: Settings, wiring: Wiring, authenticator: Au
         app.add_url_rule(path, path, asked(handle), methods=["POST"])
     for path, reply in (("/gate/approve", gate.OK), ("/gate/halt", gate.FORBIDDEN)):
         app.add_url_rule(path, path, always(reply), methods=["POST"])
+
+
+def _add_jobs(app: Flask, settings: Settings, wiring: Wiring, authenticator: Authenticator) -> None:
+    """Webhooks that are answered by a Job."""
+    policy = job.Policy(images=settings.job_images, service_account=settings.job_service_account)
+
+    def run_job() -> Response:
+        authenticator.authenticate(request.headers.get("Authorization"))
+        patient = asks_again(request.headers.get("Prefer", ""))
+        answer = job.handle(wiring.world(), settings.namespaces, policy, hook.read(_body(request)), patient=patient)
+        return Response(f"{answer.text}\n", answer.status, answer.headers, mimetype="text/plain")
+
+    app.add_url_rule("/run-job", "run-job", run_job, methods=["POST"])
 
 
 def _text(reply: gate.Reply) -> Response:

@@ -20,6 +20,8 @@ _NAMESPACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[-\w./]*[A-Za-z0-9])?", re.ASCII)
 _LABEL_PREFIX = re.compile(r"\*|[A-Za-z0-9][-\w./]*", re.ASCII)
 _PROVIDER = re.compile(r"[a-z]+(?::[a-z0-9]+)?")
+_IMAGE = re.compile(r"\*|[a-z0-9][-\w./:@]*", re.ASCII)
+_ACCOUNT = re.compile(r"(?=.{0,253}\Z)(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)?")
 _SUBJECT = re.compile(r"system:serviceaccount:[-a-z0-9]+:[-a-z0-9.]+")
 # Kubernetes tells every pod of a namespace about its Services this way, so a Service named `serinus` gets our prefix.
 _SERVICE_LINK = re.compile(
@@ -76,6 +78,17 @@ SETTINGS: Final = (
         "Directory with one file per host (`host` or `host:port`), holding the bearer token for webhooks whose URL has "
         "exactly that.",
     ),
+    Setting(
+        "SERINUS_JOB_IMAGES",
+        "",
+        "Images that a `jobSpec` of `/run-job` may run: prefixes, separated by commas, as `ghcr.io/shop/`; `*`: any; "
+        "empty: none, only a `jobTemplate` is run.",
+    ),
+    Setting(
+        "SERINUS_JOB_SERVICE_ACCOUNT",
+        "",
+        "Service account, in the Canary's namespace, of Jobs that name none; they never get its token.",
+    ),
     Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
     Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
 )
@@ -96,6 +109,8 @@ class Settings:
     oidc_audience: str
     oidc_subjects: frozenset[str]
     webhook_tokens_dir: Path | None
+    job_images: tuple[str, ...]
+    job_service_account: str
     time_scale: float
     event_webhook: str = field(repr=False)
 
@@ -126,6 +141,10 @@ class Settings:
                 _items(values, "SERINUS_OIDC_SUBJECTS", _SUBJECT, "system:serviceaccount:NAMESPACE:NAME")
             ),
             webhook_tokens_dir=Path(webhook_tokens_dir) if webhook_tokens_dir else None,
+            job_images=_items(values, "SERINUS_JOB_IMAGES", _IMAGE, "prefixes of images"),
+            job_service_account=_matching(
+                values, "SERINUS_JOB_SERVICE_ACCOUNT", _ACCOUNT, "the name of a service account"
+            ),
             time_scale=_parsed(values, "SERINUS_TIME_SCALE", _scale, "a number, 1 or more"),
             event_webhook=_url(values, "SERINUS_EVENT_WEBHOOK"),
         )

@@ -52,6 +52,10 @@ def events() -> str:
     native = "Alertmanager's own JSON (version 4)"
     does = "each firing alert with the labels `namespace` and `canary` rolls that canary back, now"
     rows += [f"| `POST /alertmanager` | {native} | {does} |", *_gates()]
+    rows.append(
+        "| `POST /run-job` | a Canary's webhook, with `jobTemplate` or `jobSpec` in its metadata "
+        "| runs a Job for it and answers how that went ([docs/jobs.md](docs/jobs.md)) |"
+    )
     return "\n".join(["| At | What | Does |", "|---|---|---|", *rows])
 
 

@@ -24,6 +24,8 @@ def test_defaults() -> None:
         oidc_audience="",
         oidc_subjects=frozenset(),
         webhook_tokens_dir=None,
+        job_images=(),
+        job_service_account="",
         time_scale=1.0,
         event_webhook="",
     )
@@ -43,6 +45,8 @@ def test_every_setting() -> None:
         "SERINUS_OIDC_AUDIENCE": "serinus",
         "SERINUS_OIDC_SUBJECTS": SUBJECT,
         "SERINUS_WEBHOOK_TOKENS_DIR": "/etc/serinus/webhooks",
+        "SERINUS_JOB_IMAGES": "ghcr.io/shop/, migrate",
+        "SERINUS_JOB_SERVICE_ACCOUNT": "jobs",
         "SERINUS_TIME_SCALE": "20",
         "SERINUS_EVENT_WEBHOOK": "https://hooks.example/secret",
     }
@@ -59,6 +63,8 @@ def test_every_setting() -> None:
         oidc_audience="serinus",
         oidc_subjects=frozenset({SUBJECT}),
         webhook_tokens_dir=Path("/etc/serinus/webhooks"),
+        job_images=("ghcr.io/shop/", "migrate"),
+        job_service_account="jobs",
         time_scale=20.0,
         event_webhook="https://hooks.example/secret",
     )

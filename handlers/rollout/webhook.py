@@ -107,7 +107,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Judgement:
 
     But 202 with `Preference-Applied: respond-async` says that the work goes on: ask again. Header names in lower case.
     """
-    if status == HTTPStatus.ACCEPTED and ASYNC in _preferences(headers.get("preference-applied", "")):
+    if status == HTTPStatus.ACCEPTED and asks_again(headers.get("preference-applied", "")):
         return Judgement(Answer.NOT_YET, excerpt(body) or "is still at it")
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Judgement(Answer.YES)
@@ -120,8 +120,9 @@ def excerpt(body: bytes) -> str:
     return "".join(char for char in text if char.isprintable())[:SHOWN]
 
 
-def _preferences(header: str) -> set[str]:
-    return {part.partition(";")[0].strip().lower() for part in header.split(",")}
+def asks_again(header: str) -> bool:
+    """Whether `Prefer` or `Preference-Applied` has `respond-async` among what it says."""
+    return ASYNC in {part.partition(";")[0].strip().lower() for part in header.split(",")}
 
 
 def _headers(key: str) -> dict[str, str]:

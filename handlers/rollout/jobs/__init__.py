@@ -1,0 +1,1 @@
+"""Jobs that a rollout asks for: what may be asked, what is made of it, and how it ended. Pure."""
