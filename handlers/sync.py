@@ -7,17 +7,20 @@ from collections.abc import Sequence
 
 from handlers.events.argocd import Synced, synced
 from handlers.events.event import Event
-from handlers.rollout.objects import CANARY, DEPLOYMENT, Object, Ref, metadata, spec
+from handlers.rollout.objects import CANARY, DAEMONSET, DEPLOYMENT, HPA, SCALED_OBJECT, Object, Ref, metadata, spec
 from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.step.ports import World
 from handlers.step.sweep import Subject, answer, step_each
+
+_KINDS = (CANARY, DEPLOYMENT, DAEMONSET, HPA, SCALED_OBJECT)
+_ABOUT = frozenset(kind.name for kind in _KINDS)
 
 
 def handle(world: World, namespaces: Sequence[str], event: Event) -> None:
     """Raises BadEvent, BadCanary, and Temporary for what asking again can help."""
     about = synced(event)
     cause = Cause(kind=CauseKind.SYNC, id=f"{event.source} {event.id}")
-    wanted = {item.namespace for item in about.resources if item.kind in (CANARY.name, DEPLOYMENT.name)}
+    wanted = {item.namespace for item in about.resources if item.kind in _ABOUT}
     subjects = [
         Subject(Ref(CANARY, namespace, str(metadata(item)["name"])), item)
         for namespace in sorted(wanted)
@@ -29,16 +32,12 @@ def handle(world: World, namespaces: Sequence[str], event: Event) -> None:
 
 
 def _among(about: Synced, namespace: str, canary: Object) -> bool:
-    target = (spec(canary).get("targetRef") or {}).get("name")
+    names = {(CANARY.group, CANARY.name, str(metadata(canary)["name"]))}
+    for field, default in (("targetRef", DEPLOYMENT.name), ("autoscalerRef", "")):
+        ref = spec(canary).get(field) or {}
+        kind = ref.get("kind") or default
+        names |= {(one.group, kind, str(ref.get("name"))) for one in _KINDS if one.name == kind}
     return any(
-        resource.namespace == namespace
-        and (
-            (
-                resource.group == CANARY.group
-                and resource.kind == CANARY.name
-                and resource.name == metadata(canary)["name"]
-            )
-            or (resource.group == DEPLOYMENT.group and resource.kind == DEPLOYMENT.name and resource.name == target)
-        )
+        resource.namespace == namespace and (resource.group, resource.kind, resource.name) in names
         for resource in about.resources
     )

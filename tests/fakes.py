@@ -54,6 +54,8 @@ class ApiCluster:
 
     def list(self, kind: Kind, namespace: str = "") -> Sequence[Object]:
         status, body = self._call("list", api_path(kind, namespace))
+        if status == 404:
+            raise Unavailable(str(body.get("message")))
         return list(_good(status, body)["items"])
 
     def list_metadata(self, kind: Kind, namespace: str = "") -> Sequence[Object]:

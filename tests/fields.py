@@ -24,6 +24,7 @@ class Row:
 
 _SPEC = "rollout/test_canary.py::test_a_field_of_the_spec"
 _BAD = "rollout/test_canary.py::test_a_bad_canary_is_named"
+_SCALER = "test_autoscaled.py::test_a_rollout_with_a_scaler"
 _SERVICE = "rollout/test_canary.py::test_a_field_of_the_service"
 _ON_RULE = "routers/test_istio.py::test_parts_of_the_service_are_copied_onto_the_rule"
 _ANALYSIS = "rollout/test_analysis.py::test_a_field_of_the_analysis"
@@ -41,6 +42,21 @@ TARGET = (
     Row("progressDeadlineSeconds", "How long to wait for pods; enforced as an absolute time.", _SPEC),
     Row("targetRef", "The workload that runs the canary.", _SPEC),
     Row("targetRef.apiVersion", "Taken as written; the kind decides.", _SPEC),
+    Row("targetRef.kind", "`Deployment` (also when it is empty) or `DaemonSet`; any other is refused.", _BAD),
+    Row("autoscalerRef", "What scales the target; the primary gets a copy.", _SCALER),
+    Row("autoscalerRef.apiVersion", "Taken as written; the kind decides.", _SCALER),
+    Row("autoscalerRef.kind", "`HorizontalPodAutoscaler` or `ScaledObject` (KEDA).", _BAD),
+    Row("autoscalerRef.name", "It has to be there before anything begins.", _SCALER),
+    Row(
+        "autoscalerRef.primaryScalerQueries.*",
+        "Stand in for the queries of triggers of that name in the primary's ScaledObject.",
+        "rollout/test_autoscalers.py::test_scaled_object_custom_queries",
+    ),
+    Row(
+        "autoscalerRef.primaryScalerReplicas.*",
+        "Bounds of the primary's own.",
+        "rollout/test_autoscalers.py::test_hpa_reconciler_overrides_replicas",
+    ),
     Row("targetRef.name", "At most 55 characters, so that `NAME-primary` is a name.", _BAD),
     Row("ingressRef.*", "The name stands for `{{ ingress }}` in query templates.", _SPEC),
     Row("routeRef.*", "The name stands for `{{ route }}` in query templates.", _SPEC),
@@ -179,8 +195,6 @@ REFUSED = (
     *(
         Row(field, _LATER, _BAD)
         for field in (
-            "targetRef.kind",
-            "autoscalerRef.*",
             "upstreamRef.*",
             "revertOnDeletion",
             "service.mirror.*",

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from handlers.providers.prometheus import MetricServer
-from handlers.rollout.objects import CANARY, DEPLOYMENT, Ref
+from handlers.rollout.objects import CANARY, DEPLOYMENT, Kind, Ref
 from handlers.rollout.snapshot import Cause, CauseKind, Options
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.crds import install_crds
@@ -55,6 +55,49 @@ def a_deployment(image: str = "app:v1", replicas: int = 1) -> dict[str, Any]:
             },
         },
     }
+
+
+def an_hpa(**spec: Any) -> dict[str, Any]:
+    """What scales it: from 2 to 4 pods, by CPU."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "app", "namespace": "shop"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"},
+            "minReplicas": 2,
+            "maxReplicas": 4,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+                }
+            ],
+            **spec,
+        },
+    }
+
+
+def a_scaled_object(**spec: Any) -> dict[str, Any]:
+    """What scales it, as KEDA's: by how many requests there are."""
+    query = 'sum(rate(http_requests_total{app="app"}[2m]))'
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "app", "namespace": "shop"},
+        "spec": {
+            "scaleTargetRef": {"name": "app"},
+            "minReplicaCount": 2,
+            "maxReplicaCount": 4,
+            "triggers": [{"type": "prometheus", "name": "requests", "metadata": {"threshold": "100", "query": query}}],
+            **spec,
+        },
+    }
+
+
+def scaled_by(kind: Kind) -> dict[str, Any]:
+    """The part of a Canary's spec that names what scales the target."""
+    return {"autoscalerRef": {"apiVersion": kind.api_version, "kind": kind.name, "name": "app"}}
 
 
 TICK = Cause(kind=CauseKind.TICK, id="tick")
@@ -131,6 +174,16 @@ class Lab:
         rest = "/".join(path.split("/")[-2:])
         where = f"{prefix}/namespaces/shop/{rest}"
         reply = self.api.call("PATCH", where, patch, query={"fieldManager": manager})
+        assert reply.status == 200, reply.body
+
+    def create(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        """Make an object as a user would."""
+        reply = self.api.call("POST", api_path(kind, "shop"), manifest, query={"fieldManager": "kubectl"})
+        assert reply.status == 201, reply.body
+
+    def delete(self, kind: Kind, name: str) -> None:
+        """Take an object away as a user would."""
+        reply = self.api.call("DELETE", api_path(kind, "shop", name))
         assert reply.status == 200, reply.body
 
     def push(self, image: str) -> None:

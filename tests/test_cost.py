@@ -2,10 +2,14 @@
 step, 24 a rollback, 47 a bootstrap.)
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
 from handlers.step.sweep import sweep
-from tests.lab import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
+from tests.lab import TICK, Lab, a_canary, a_deployment, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
 
 PER_TICK = 5
 """One list of Canaries, and one of the metadata of each kind of object that they rest on."""
@@ -69,6 +73,22 @@ def test_a_step_within_a_tick_saves_the_first_read() -> None:
     lab.clock.tick(10)
     sweep(lab.world, (), TICK)
     assert spent(lab) <= PER_TICK + 9
+
+
+@pytest.mark.parametrize(("kind", "scaler"), [(HPA, an_hpa), (SCALED_OBJECT, a_scaled_object)])
+def test_a_scaler_adds_one_read_to_a_step(kind: Kind, scaler: Callable[[], dict[str, Any]]) -> None:
+    """Each step of an analysis makes at most one more, and the two steps of the promotion at most two."""
+    lab = new_lab(a_canary(**scaled_by(kind)))
+    lab.create(kind, scaler())
+    at(lab, "Progressing")
+    costs: dict[str, int] = {}
+    while lab.phase != "Succeeded":
+        before = lab.phase
+        spent(lab)
+        lab.tick()
+        costs[before] = max(costs.get(before, 0), spent(lab))
+    assert costs["Progressing"] <= 11
+    assert max(costs.values()) <= 12 + (kind is SCALED_OBJECT)  # the last one pauses it
 
 
 def test_an_alert_rolls_back_in_fewer_requests_than_flagger() -> None:

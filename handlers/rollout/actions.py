@@ -50,4 +50,25 @@ class RouteTargets:
     """Bring what the routes rest on (DestinationRules) to what the spec says."""
 
 
-Action = Route | ScaleUp | ScaleToZero | CreatePrimary | CopyToPrimary | WorkloadServices | ApexService | RouteTargets
+@dataclass(frozen=True, slots=True)
+class PrimaryScaler:
+    """Bring what scales the primary to what scales the target, and what the spec says besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScaler:
+    """Keep the target's scaler from giving it pods."""
+
+
+Action = (
+    Route
+    | ScaleUp
+    | ScaleToZero
+    | CreatePrimary
+    | CopyToPrimary
+    | WorkloadServices
+    | ApexService
+    | RouteTargets
+    | PrimaryScaler
+    | PauseScaler
+)

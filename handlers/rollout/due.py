@@ -35,7 +35,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
     if state.phase in _AT_REST and not state.weight and not state.waiting:
         return _changed(state, tokens) or retry(canary, state)
     late = state.deadline is not None and now >= state.deadline
-    target = f"deployments/{canary.target_name}"
+    target = f"{canary.target.kind.plural}/{canary.target_name}"
     pushed = state.observed.get(target) != tokens.get(target, "")
     return late or pushed or due(state, now, canary.analysis.interval)
 

@@ -71,6 +71,7 @@ class Snapshot:
     """All that `decide` knows. `mine`: what the nonces of this very event begin with, once it has left a claim behind.
 
     `drift`: generated objects differ from what the spec says; known only when all of them were read.
+    `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     """
 
     now: datetime
@@ -81,6 +82,8 @@ class Snapshot:
     primary: Primary | None
     routes: Weights | None
     drift: bool = False
+    scaler_missing: bool = False
+    scaler_awake: bool = False
     mine: str = ""
     options: Options = field(default_factory=Options)
 

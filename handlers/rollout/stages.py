@@ -26,6 +26,7 @@ class Stage(Enum):
     BUSY = "another step under way"
     SUSPENDED = "suspended"
     TARGET_MISSING = "target missing"
+    SCALER_MISSING = "autoscaler missing"
     BOOTSTRAP = "bootstrap"
     ROLLING_BACK = "rollback under way"
     COPIED = "copy under way"
@@ -89,7 +90,7 @@ def _free(s: Snapshot) -> Stage:
     if s.target is None:
         return Stage.TARGET_MISSING
     if state is None:
-        return Stage.BOOTSTRAP
+        return _unless_missing(s, Stage.BOOTSTRAP)
     return _by_phase(s, state)
 
 
@@ -154,7 +155,7 @@ def _held(s: Snapshot, stage: Stage) -> Stage:
 def _by_phase(s: Snapshot, state: State) -> Stage:
     match state.phase:
         case Phase.INITIALIZING:
-            return Stage.BOOTSTRAP
+            return _unless_missing(s, Stage.BOOTSTRAP)
         case Phase.INITIALIZED | Phase.SUCCEEDED | Phase.FAILED:
             return _at_rest(s, state)
         case Phase.WAITING:
@@ -187,8 +188,13 @@ def _at_rest(s: Snapshot, state: State) -> Stage:
             return Stage.PRIMARY_MISSING
         if _promotion_failed(s, state):
             return Stage.HOLDING
-        return Stage.ADRIFT if _adrift(s) else Stage.AT_REST
-    return Stage.NEW_REVISION
+        return Stage.ADRIFT if _adrift(s) else _unless_missing(s, Stage.AT_REST)
+    return _unless_missing(s, Stage.NEW_REVISION)
+
+
+def _unless_missing(s: Snapshot, stage: Stage) -> Stage:
+    """Nothing is begun without the scaler that the spec names; what is under way goes on without it."""
+    return Stage.SCALER_MISSING if s.scaler_missing else stage
 
 
 def _promotion_failed(s: Snapshot, state: State) -> bool:
@@ -201,7 +207,7 @@ def _adrift(s: Snapshot) -> bool:
     if not s.primary_can_serve:
         return s.drift  # whoever serves now goes on serving
     stray = s.routes is None or s.routes.canary > 0 or s.routes.mirrored
-    return stray or leftover(s) or s.drift
+    return stray or leftover(s) or s.scaler_awake or s.drift
 
 
 def leftover(s: Snapshot) -> bool:

@@ -74,6 +74,7 @@ TABLE: Mapping[Stage, Row] = {
         resting.primary_missing, "make it again, if the target still shows what was promoted", (), Intent.BOOTSTRAP
     ),
     Stage.TARGET_MISSING: Row(resting.target_missing, "wait; traffic of a canary goes to the primary"),
+    Stage.SCALER_MISSING: Row(resting.scaler_missing, "tell it, and begin nothing until it is there"),
     Stage.NEW_REVISION: Row(
         advance.start, "target up → Progressing; else → Waiting", (Ask.CONFIRM_ROLLOUT,), Intent.START
     ),

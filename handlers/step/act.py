@@ -8,13 +8,17 @@ from handlers.rollout.actions import (
     ApexService,
     CopyToPrimary,
     CreatePrimary,
+    PauseScaler,
+    PrimaryScaler,
     Route,
     RouteTargets,
     ScaleToZero,
     ScaleUp,
     WorkloadServices,
 )
-from handlers.rollout.objects import Object, Ref, merge_patch, resource_version, spec
+from handlers.rollout.objects import DAEMONSET, Object, Ref, merge_patch, resource_version, spec
+from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
+from handlers.rollout.objects.daemonsets import scaled
 from handlers.rollout.objects.services import apex_service, canary_service, primary_service
 from handlers.rollout.objects.workloads import (
     create_primary,
@@ -26,7 +30,7 @@ from handlers.rollout.objects.workloads import (
 from handlers.step.gather import Scene
 from handlers.step.ports import World
 
-ADRIFT: tuple[Action, ...] = (WorkloadServices(), ApexService(), RouteTargets())
+ADRIFT: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
 
 
@@ -60,8 +64,17 @@ def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:
         case ApexService():
             ref = scene.canary.service_ref(scene.canary.service.apex)
             yield ref, apex_service(scene.canary, *_selected(scene), scene.found(ref))
-        case ScaleUp() | ScaleToZero():
-            yield from _scaled(scene, action)
+        case ScaleUp():
+            # its pods first: nobody has moved on since the target was read, if this write is taken
+            yield from _scaled(scene, up=True)
+            yield from _paused(scene, pause=False)
+        case ScaleToZero():
+            yield from _paused(scene, pause=True)
+            yield from _scaled(scene, up=False)
+        case PauseScaler():
+            yield from _paused(scene, pause=True)
+        case PrimaryScaler():
+            yield from _primary_scaler(scene)
         case CreatePrimary(revision) | CopyToPrimary(revision):
             yield scene.canary.primary, _primary(scene, action, revision)
 
@@ -84,13 +97,34 @@ def _services(scene: Scene) -> Iterator[tuple[Ref, Object]]:
         yield ref, render(scene.canary, *_selected(scene), scene.found(ref))
 
 
-def _scaled(scene: Scene, action: ScaleUp | ScaleToZero) -> Iterator[tuple[Ref, Object]]:
+def _primary_scaler(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+    original, ref = scene.canary.scaler, scene.canary.primary_scaler
+    scaler = scene.found(original) if original else None
+    # one that was not read is not known to be missing
+    if scaler is not None and ref is not None and ref in scene.objects:
+        yield ref, primary_scaler(scene.canary, scaler, scene.found(ref))
+
+
+def _paused(scene: Scene, *, pause: bool) -> Iterator[tuple[Ref, Object]]:
+    """A scaler that is gone scales nothing, and must not stop a rollback."""
+    ref = scene.canary.scaler
+    scaler = scene.found(ref) if ref else None
+    if ref and scaler is not None and pausable(scaler):
+        yield ref, with_pause(scaler, pause=pause)
+
+
+def _scaled(scene: Scene, *, up: bool) -> Iterator[tuple[Ref, Object]]:
     ref = scene.canary.target
     target = scene.found(ref)
     if target is None:
         return
-    up = isinstance(action, ScaleUp)
-    replicas = scale_up_replicas(target, scene.found(scene.canary.primary) or {}) if up else 0
+    if ref.kind is DAEMONSET:
+        yield ref, scaled(target, up=up)
+        return
+    # with a scaler, the least that it allows; it may have gone since (ScaleFromZero)
+    scaler, primary = scene.canary.scaler, scene.found(scene.canary.primary) or {}
+    model = {"spec": {"replicas": least(scene.found(scaler))}} if scaler else primary
+    replicas = scale_up_replicas(target, model) if up else 0
     yield ref, {**target, "spec": {**spec(target), "replicas": replicas}}
 
 

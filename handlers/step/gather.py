@@ -1,11 +1,16 @@
 """Read the Canary; only after its answer, together, all that it names (protocol rule 1)."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handlers.rollout import commands, state
-from handlers.rollout.objects import Object, Ref, annotations, generation, resource_version, revision, spec
+from handlers.rollout.objects import DAEMONSET, Object, Ref, annotations, generation, resource_version, revision, spec
+from handlers.rollout.objects.autoscalers import pausable, paused
+from handlers.rollout.objects.daemonsets import scaled_to_zero
+from handlers.rollout.objects.ownership import managed_fields
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
@@ -68,11 +73,18 @@ def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:
 
 def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:
     """In the middle of a run what a step rests on; otherwise everything that is made for the Canary."""
-    few = (canary.target, canary.primary, canary.route_ref)
+    few = (canary.target, canary.primary, canary.route_ref, *_scalers(canary, known))
     if known and (known.phase in ACTIVE or known.phase is Phase.WAITING):
         return few
     names = (canary.service.canary, canary.service.primary, canary.service.apex)
     return few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)
+
+
+def _scalers(canary: Canary, known: State | None) -> tuple[Ref, ...]:
+    """The target's scaler is always asked how far to scale; the primary's is left alone during an analysis."""
+    analysed = known and known.phase in (Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION)
+    refs = (canary.scaler,) if analysed else (canary.scaler, canary.primary_scaler)
+    return tuple(ref for ref in refs if ref)
 
 
 def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it comes together
@@ -85,6 +97,7 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
     config: Config,
 ) -> Snapshot:
     target, primary, route = (objects[ref] for ref in (canary.target, canary.primary, canary.route_ref))
+    scaler = objects[canary.scaler] if canary.scaler else None
     return Snapshot(
         now=now,
         cause=cause,
@@ -93,18 +106,21 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         target=_target(target, canary) if target else None,
         primary=_primary(primary, canary) if primary else None,
         routes=router.weights(canary, route) if route else None,
+        scaler_missing=canary.scaler is not None and scaler is None,
+        scaler_awake=scaler is not None and pausable(scaler) and not paused(scaler),
         options=config.options,
     )
 
 
 def _target(obj: Object, canary: Canary) -> Target:
     ready = readiness(obj, canary.analysis.canary_ready_threshold)
+    daemons = canary.target_kind is DAEMONSET
     return Target(
         revision=revision.of_target(obj),
-        replicas=int(spec(obj).get("replicas", 1)),
+        replicas=int(not scaled_to_zero(obj)) if daemons else int(spec(obj).get("replicas", 1)),
         ready=ready.ready,
         pods=ready.available,
-        ours=wrote_replicas(obj),
+        ours=daemons or wrote_replicas(obj),  # nobody else gives a DaemonSet its pods back
         exceeded=ready.exceeded,
         why=ready.reason,
     )
@@ -127,10 +143,20 @@ def key(ref: Ref) -> str:
 
 
 def token(obj: Object | None) -> str:
-    """What changes when an object does: its generation, or its resource version where there is none."""
+    """What changes when an object does: its generation, or its resource version where there is none.
+
+    A HorizontalPodAutoscaler has no generation, and its status makes versions all day: who wrote the rest of it, and
+    when, tells its versions apart. A ScaledObject's pause is in an annotation.
+    """
     if obj is None:
         return ""
-    return str(generation(obj)) if generation(obj) else f"v{resource_version(obj)}"
+    if generation(obj):
+        return f"{generation(obj)}{' paused' if paused(obj) else ''}"
+    entries = list(managed_fields(obj))
+    others = [entry for entry in entries if entry.get("subresource") != "status"]
+    if len(others) < len(entries):
+        return f"m{hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]}"
+    return f"v{resource_version(obj)}"
 
 
 def observed(scene: Scene, standing: State) -> Mapping[str, str]:
@@ -143,4 +169,6 @@ def observed(scene: Scene, standing: State) -> Mapping[str, str]:
     target = scene.snapshot.target
     if target and target.revision != standing.revision:
         new[key(scene.canary.target)] = ""
-    return {**scene.snapshot.known.observed, **new, key(scene.canary.ref): token(scene.raw)}
+    all_read = scene.canary.service_ref(scene.canary.service.apex) in scene.objects
+    before = {} if all_read else scene.snapshot.known.observed  # what the spec names no more is not looked at again
+    return {**before, **new, key(scene.canary.ref): token(scene.raw)}

@@ -11,8 +11,11 @@ from handlers.rollout import state
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.objects import (
     CANARY,
+    DAEMONSET,
     DEPLOYMENT,
     DESTINATION_RULE,
+    HPA,
+    SCALED_OBJECT,
     SERVICE,
     VIRTUAL_SERVICE,
     Object,
@@ -37,6 +40,7 @@ BUDGET = timedelta(seconds=20)
 Tokens = dict[str, dict[str, str]]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _WATCHED = (DEPLOYMENT, VIRTUAL_SERVICE, SERVICE, DESTINATION_RULE)
+_SELDOM = (DAEMONSET, HPA, SCALED_OBJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def _due(world: World, namespaces: Sequence[str]) -> list[Subject]:
     if not listed:
         return []
     tokens: Tokens = defaultdict(dict)
-    readers = [_reader(world, kind, namespace) for namespace in wanted for kind in _WATCHED]
+    readers = [_reader(world, kind, namespace) for namespace in wanted for kind in (*_WATCHED, *_used(listed))]
     for kind, items in world.together(readers):
         for item in items:
             meta = metadata(item)
@@ -129,8 +133,24 @@ def _due(world: World, namespaces: Sequence[str]) -> list[Subject]:
     return [subject for _, subject in sorted(found, key=lambda entry: entry[0])]
 
 
+def _used(listed: Sequence[Object]) -> tuple[Resource, ...]:
+    """The kinds that only some canaries rest on, as far as one of those listed has been seen to."""
+    states = [annotations(item).get(state.STATE, "") for item in listed]
+    return tuple(kind for kind in _SELDOM if any(f'"{kind.plural}/' in text for text in states))
+
+
 def _reader(world: World, kind: Resource, namespace: str) -> Callable[[], tuple[Resource, Sequence[Object]]]:
-    return lambda: (kind, world.cluster.list_metadata(kind, namespace))
+    def listed() -> tuple[Resource, Sequence[Object]]:
+        try:
+            return kind, world.cluster.list_metadata(kind, namespace)
+        except Unavailable as error:
+            if kind in _WATCHED:
+                raise
+            # KEDA may have been taken away: its canaries find out when they are stepped, the others go on
+            log.warning("%s", error)
+            return kind, ()
+
+    return listed
 
 
 def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subject] | None:

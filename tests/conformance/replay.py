@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.errors import Unavailable
-from tests.lab import Lab, a_canary, a_deployment, new_lab
+from handlers.rollout.objects import HPA
+from tests.lab import Lab, a_canary, a_deployment, an_hpa, new_lab
 
 Row = list[Any]
 HOST = "http://hooks.test/"
 _MOVE = re.compile(
     r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: push (?P<version>v\d+)(?P<never>, whose pods never get ready)?"
 )
+_SCALED = re.compile(r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: app-primary is scaled to (?P<replicas>\d+)")
 _SERVED = ("selector", "ports")
 _ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
 QUIET = 8
@@ -37,6 +39,7 @@ class Run:
 
     def __init__(self, scenario: Mapping[str, Any]) -> None:
         self.given = scenario["given"]
+        self.scaled = _scaled(scenario["writes"]) if self.given["objects"] == "hpa" else []
         self.lab = self._lab()
         self.seen: dict[str, Row] = {}
         self.writes: list[Row] = []
@@ -45,7 +48,7 @@ class Run:
 
     def _lab(self) -> Lab:
         given = self.given
-        if given["objects"]:
+        if given["objects"] and given["objects"] != "hpa":
             raise ValueError(f"objects {given['objects']!r} are not part of this replay")
         analysis = dict(given["analysis"])
         analysis["webhooks"] = [
@@ -55,6 +58,8 @@ class Run:
         canary["spec"]["analysis"] = analysis
         canary["spec"]["service"] = given["service"]
         lab = new_lab(canary, a_deployment(replicas=given["replicas"]), total=True)
+        if given["objects"] == "hpa":
+            lab.create(HPA, an_hpa())
         if isinstance(given["metrics"], Mapping):
             for part, values in (("requests_total", "success"), ("duration", "duration")):
                 if values in given["metrics"]:
@@ -65,7 +70,7 @@ class Run:
 
     def run(self) -> Recording:
         """Tick and make the moves until nothing has changed for a while."""
-        moves, quiet = list(self.given["moves"]), 0
+        moves, quiet = [*self.given["moves"], *self.scaled], 0
         while quiet < QUIET:
             before = len(self.writes)
             if moves and self._arrived(moves[0]):
@@ -76,13 +81,18 @@ class Run:
         return Recording(self.writes, self.lab.events, [_hook(request) for request in self.lab.webhooks.asked])
 
     def _arrived(self, move: str) -> bool:
-        found = _MOVE.fullmatch(move)
+        found = _MOVE.fullmatch(move) or _SCALED.fullmatch(move)
         if not found:
             raise ValueError(f"{move!r} is not a move that this replay knows")
         status = self.lab.canary.get("status") or {}
         return status.get("phase") == found["phase"] and found["weight"] in (None, str(status["canaryWeight"]))
 
     def _move(self, move: str) -> None:
+        if scaled := _SCALED.fullmatch(move):
+            self.lab.edit("apps/v1/deployments/app-primary", {"spec": {"replicas": int(scaled["replicas"])}})
+            self.lab.kubelet.run()
+            self._look()
+            return
         found = _MOVE.fullmatch(move)
         assert found
         image = f"app:{found['version']}"
@@ -102,6 +112,7 @@ class Run:
         apex = self.given["service"].get("name", "app")
         rows: list[tuple[str, Row | None]] = [
             ("target", _workload("target", self.lab.target)),
+            *((f"hpa {name}", self._scaler(name)) for name in ("app", "app-primary")),
             ("status", _status(self.lab.canary.get("status"))),
             *((f"svc {name}", _service(name, self.lab.get(f"v1/services/{name}"))) for name in _names(apex)),
             ("app-primary", _workload("app-primary", self.lab.primary)),
@@ -110,9 +121,30 @@ class Run:
         ]
         return [(name, row) for name, row in rows if row is not None]
 
+    def _scaler(self, name: str) -> Row | None:
+        scaler = self.lab.get(f"autoscaling/v2/horizontalpodautoscalers/{name}")
+        if scaler is None:
+            return None
+        said = scaler["spec"]
+        shown = {"target": said["scaleTargetRef"]["name"], "min": said["minReplicas"], "max": said["maxReplicas"]}
+        return [f"hpa {name}", shown]
+
     def _rule(self, name: str) -> Row | None:
         rule = self.lab.get(f"networking.istio.io/v1beta1/destinationrules/{name}")
         return [f"dr {name}", rule["spec"]] if rule else None
+
+
+def _scaled(writes: Sequence[Row]) -> list[str]:
+    """What a real autoscaler did to the primary, as moves: rows in which only its replicas change."""
+    moves: list[str] = []
+    shown: dict[str, Row] = {}
+    for row in writes:
+        before = shown.get(row[0])
+        if row[0] == "app-primary" and before and before[1] == row[1]:
+            phase, weight = shown["status"][1:3]
+            moves.append(f"at {phase} {weight}: app-primary is scaled to {row[2]}")
+        shown[row[0]] = row
+    return moves
 
 
 def _names(apex: str) -> tuple[str, str, str]:

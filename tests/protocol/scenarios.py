@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 from handlers.rollout.commands import ABORT, PROMOTE
+from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
-from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
+from tests.lab import TICK, Lab, a_canary, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
 from tests.protocol.harness import finish, twin
 
 NEWS = {"name": "news", "type": "event", "url": "http://hooks.test/news"}
@@ -59,9 +60,16 @@ def with_analysis(**analysis: Any) -> Lab:
     return new_lab(a_canary(analysis=analysis))
 
 
-def initializing() -> Lab:
+def scaled(kind: Kind) -> Lab:
+    """A lab whose target something scales."""
+    lab = new_lab(a_canary(**scaled_by(kind)))
+    lab.create(kind, an_hpa() if kind is HPA else a_scaled_object())
+    return lab
+
+
+def initializing(lab: Lab | None = None) -> Lab:
     """The primary has been made."""
-    lab = new_lab()
+    lab = lab or new_lab()
     lab.tick()
     return lab
 
@@ -145,5 +153,10 @@ SCENARIOS = (
     Scenario("promote-now", lambda: asked(at(new_lab(), "Progressing", 20), PROMOTE), "Succeeded"),
     Scenario("approved-by-command", approved, "Succeeded"),
     Scenario("restart-by-a-push", lambda: in_the_middle("app:v3"), "Succeeded"),
+    Scenario("scaled-bootstrap", lambda: initializing(scaled(HPA)), "Initialized"),
+    Scenario("scaled-start", lambda: pushed(scaled(SCALED_OBJECT)), "Succeeded"),
+    Scenario("scaled-shift", lambda: at(scaled(HPA), "Promoting", 60), "Succeeded"),
+    Scenario("scaled-finalising", lambda: at(scaled(SCALED_OBJECT), "Finalising"), "Succeeded"),
+    Scenario("scaled-rollback", lambda: at(scaled(SCALED_OBJECT), "Progressing", 40), "Failed", alert=True),
     Scenario("cancel-by-a-revert", lambda: in_the_middle("app:v1"), "Initialized"),
 )

@@ -194,7 +194,8 @@ def _canaries() -> list[Canary]:
     commanded = [replace(kinds[2], annotations=annotations) for annotations in asked]
     kinds += [*(replace(canary, annotations={RETRY: "1"}) for canary in kinds), *commanded]
     skipping = [replace(canary, skip_analysis=True) for canary in (plain, kinds[2])]
-    return [*kinds, *skipping, replace(plain, deleting=True), replace(plain, suspend=True)]
+    scaled = a_canary(spec={"autoscalerRef": {"kind": "ScaledObject", "name": "podinfo"}})
+    return [*kinds, *skipping, scaled, replace(plain, deleting=True), replace(plain, suspend=True)]
 
 
 CLAIMS = st.builds(
@@ -285,15 +286,18 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         target = replace(target, revision=state.revision)
     if state and primary and draw(st.booleans()):
         primary = replace(primary, promoted=state.revision if state.phase in PROMOTED_PHASES else state.promoted)
+    canary = draw(CANARIES)
     return Snapshot(
         now=NOW,
         cause=draw(ALERTS) if draw(_SELDOM) else TICK,
-        canary=draw(CANARIES),
+        canary=canary,
         state=state,
         target=target,
         primary=primary,
         routes=routes,
         drift=draw(_SELDOM),
+        scaler_missing=canary.autoscaler is not None and draw(_SELDOM),
+        scaler_awake=canary.autoscaler is not None and draw(st.booleans()),
         mine=draw(st.sampled_from(["", "mine"])),
         options=Options(total=draw(st.booleans())),
     )

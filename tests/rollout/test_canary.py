@@ -153,17 +153,37 @@ def test_a_rollback_needs_no_valid_analysis() -> None:
     assert parse(canary_object(), lenient=True) == parse(canary_object())
 
 
+HPA = {"kind": "HorizontalPodAutoscaler", "name": "a"}
+SCALERS = "one of HorizontalPodAutoscaler, ScaledObject"
 LATER = "is not supported by this version"
 BAD = [
     ({"provider": "linkerd"}, f"spec.provider: 'linkerd' is not {ONLY_ISTIO}"),
     ({"provider": 1}, "spec.provider: 1 is not a string"),
-    ({"autoscalerRef": {"name": "hpa"}}, f"spec.autoscalerRef: {LATER}"),
+    ({"autoscalerRef": {"name": "hpa"}}, "spec.autoscalerRef.kind: is required"),
+    ({"autoscalerRef": {"kind": "VPA", "name": "a"}}, f"spec.autoscalerRef.kind: 'VPA' is not {SCALERS}"),
+    ({"autoscalerRef": {"kind": "ScaledObject"}}, "spec.autoscalerRef.name: is required"),
+    (
+        {"autoscalerRef": HPA | {"name": "a/b"}},
+        "spec.autoscalerRef.name: 'a/b' is not a DNS name of at most 245 characters",
+    ),
+    (
+        {"autoscalerRef": HPA | {"primaryScalerReplicas": {"minReplicas": -1}}},
+        "spec.autoscalerRef.primaryScalerReplicas.minReplicas: -1 is not between 0 and 2147483647",
+    ),
+    (
+        {"autoscalerRef": HPA | {"primaryScalerQueries": {"a": 1}}},
+        "spec.autoscalerRef.primaryScalerQueries.a: 1 is not a string",
+    ),
+    (
+        {"targetRef": {"kind": "DaemonSet", "name": "a"}, "autoscalerRef": HPA},
+        f"spec.autoscalerRef: {HPA!r} is not possible with a DaemonSet, which has a pod on each of its nodes",
+    ),
     ({"revertOnDeletion": True}, f"spec.revertOnDeletion: {LATER}"),
     ({"upstreamRef": {"name": "up"}}, f"spec.upstreamRef: {LATER}"),
     ({"targetRef": None}, "spec.targetRef.name: is required"),
     (
-        {"targetRef": {"kind": "DaemonSet", "name": "a"}},
-        "spec.targetRef.kind: 'DaemonSet' is not \"Deployment\", the only kind of target of this version",
+        {"targetRef": {"kind": "StatefulSet", "name": "a"}},
+        "spec.targetRef.kind: 'StatefulSet' is not one of Deployment, DaemonSet",
     ),
     ({"targetRef": {"name": "No_Name"}}, f"spec.targetRef.name: 'No_Name' is not {LABEL}"),
     ({"targetRef": {"name": "a" * 56}}, f"spec.targetRef.name: '{'a' * 56}' is not {LABEL}"),

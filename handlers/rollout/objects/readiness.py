@@ -1,15 +1,15 @@
-"""Is a Deployment ready to take traffic? Rules and wordings from Flagger's canary/deployment_ready.go."""
+"""Is a workload ready to take traffic? Rules and wordings: Flagger's deployment_ready.go and daemonset_ready.go."""
 
 from dataclasses import dataclass
 
-from handlers.rollout.objects import Object, generation, metadata, spec, status
+from handlers.rollout.objects import DAEMONSET, Object, generation, metadata, spec, status
 
 _WAITING = "waiting for rollout to finish:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """What the status of a Deployment says.
+    """What the status of a workload says.
 
     `exceeded`: Kubernetes has given up on the rollout. `available`: pods that can take traffic now, of any version.
     """
@@ -20,17 +20,38 @@ class Readiness:
     available: int = 0
 
 
-def readiness(deployment: Object, ready_threshold: int) -> Readiness:
+def readiness(workload: Object, ready_threshold: int) -> Readiness:
     """Whether the newest spec runs on enough pods: `ready_threshold` percent of them, rounded down, and at least one.
 
-    Flagger takes a Deployment without replicas for ready; here it never is, for it cannot take traffic. Deadlines of
+    Flagger takes a workload without pods for ready; here it never is, for it cannot take traffic. Deadlines of
     our own are absolute times in the state and are not looked at.
     """
-    state = status(deployment)
+    state = status(workload)
+    daemons = workload.get("kind") == DAEMONSET.name
     # an available pod is a ready one that has been so for minReadySeconds
-    available = max(_count(state, "readyReplicas"), _count(state, "availableReplicas"))
-    reason, exceeded = _hindrance(deployment, ready_threshold)
+    counts = ("numberReady", "numberAvailable") if daemons else ("readyReplicas", "availableReplicas")
+    available = max(_count(state, name) for name in counts)
+    if daemons:
+        return Readiness(ready=not (reason := _daemons(workload, ready_threshold)), reason=reason, available=available)
+    reason, exceeded = _hindrance(workload, ready_threshold)
     return Readiness(ready=not reason, reason=reason, exceeded=exceeded, available=available)
+
+
+def _daemons(daemonset: Object, ready_threshold: int) -> str:
+    """Why a DaemonSet is not ready, empty when it is."""
+    state = status(daemonset)
+    if generation(daemonset) > _count(state, "observedGeneration"):
+        return f"{_WAITING} observed daemonset generation less than desired generation"
+    wanted = _count(state, "desiredNumberScheduled")
+    if wanted == 0:
+        return f'daemonset "{metadata(daemonset).get("name", "")}" has no node to run on'
+    updated, available = _count(state, "updatedNumberScheduled"), _count(state, "numberAvailable")
+    if updated < wanted:
+        return f"{_WAITING} {updated} out of {wanted} new pods have been updated"
+    needed = max(1, wanted * ready_threshold // 100)
+    if available < needed:
+        return f"{_WAITING} {available} of {needed} (readyThreshold {ready_threshold}%) updated pods are available"
+    return ""
 
 
 def _hindrance(deployment: Object, ready_threshold: int) -> tuple[str, bool]:

@@ -1,14 +1,15 @@
-"""The primary Deployment: how it is cloned from the target, and how it is given a new version.
+"""The primary: how it is cloned from the target, and how it is given a new version.
 
-Rules from Flagger's canary/deployment_controller.go. Functions give the whole object as it must be; the caller sends
-the difference.
+Rules from Flagger's canary/deployment_controller.go and canary/daemonset_controller.go. Functions give the whole object
+as it must be; the caller sends the difference.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout.objects import Object, annotations, labels, metadata, spec
+from handlers.rollout.objects import DAEMONSET, Object, annotations, labels, metadata, spec
+from handlers.rollout.objects.daemonsets import without_scale
 from handlers.rollout.objects.ownership import (
     MANAGER,
     PREFIX,
@@ -27,7 +28,7 @@ from handlers.rollout.spec.canary import Canary
 PROMOTED = f"{PREFIX}promoted"
 """Annotation of the primary: the revision that it runs."""
 
-_FOLLOWED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
+_FOLLOWED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy", "updateStrategy")
 # a paused primary would never roll
 _OWN = ("replicas", "selector", "template", "paused")
 
@@ -38,9 +39,8 @@ def selector_label(target: Object, labels: tuple[str, ...]) -> tuple[str, str]:
     for label in labels:
         if label in selected:
             return label, selected[label]
-    meta = metadata(target)
     raise BadCanary(
-        f"spec.targetRef: Deployment {meta.get('namespace', '')}/{meta.get('name', '')} selects its pods by "
+        f"spec.targetRef: {_named(target)} selects its pods by "
         f"{sorted(selected)}; spec.selector.matchLabels must contain one of {', '.join(labels)}"
     )
 
@@ -48,11 +48,13 @@ def selector_label(target: Object, labels: tuple[str, ...]) -> tuple[str, str]:
 def create_primary(canary: Canary, target: Object, options: Options, promoted: str) -> dict[str, Any]:
     """A new primary that runs what the target runs (createPrimaryDeployment). `promoted` is the target's revision.
 
-    Raises BadCanary when the target has no label to select by.
+    Raises BadCanary when the target has no label to select by, or is a DaemonSet that does not roll by itself.
     """
     label, value = _primary_label(target, options)
+    _check_strategy(target)
     carried = {key: item for key, item in spec(target).items() if key not in _OWN}
-    carried["replicas"] = _replicas(target) or 1
+    if canary.target_kind is not DAEMONSET:
+        carried["replicas"] = _replicas(target) or 1
     carried["selector"] = {"matchLabels": {label: value}}
     carried["template"] = _template(target, options)
     new = with_metadata(
@@ -68,12 +70,13 @@ def promote_primary(canary: Canary, target: Object, primary: Object, options: Op
 
     Flagger drops all other annotations and labels of the primary; here they stay. Its random `flagger-id` in the pod
     template is left out: it makes the primary roll even when nothing has changed, and an equal template need not roll.
-    The replicas are the target's, unless it has none. Raises BadCanary when the target has no label to select by.
+    The replicas are the target's, unless it has none or the primary has a scaler. Raises BadCanary when the target has
+    no label to select by.
     """
     label, value = _primary_label(target, options)
     kept = {key: item for key, item in spec(primary).items() if key not in _FOLLOWED}
     carried = {key: item for key, item in spec(target).items() if key not in _OWN}
-    if replicas := _replicas(target):
+    if (replicas := _replicas(target)) and not canary.autoscaler:
         carried["replicas"] = replicas
     carried["template"] = _template(target, options)
     followed = copied_annotations(including(annotations(target), options.include_label_prefixes))
@@ -95,6 +98,17 @@ def scale_up_replicas(target: Object, primary: Object) -> int:
     return _replicas(target) or _replicas(primary) or 1
 
 
+def _named(workload: Object) -> str:
+    meta = metadata(workload)
+    return f"{workload.get('kind', 'Deployment')} {meta.get('namespace', '')}/{meta.get('name', '')}"
+
+
+def _check_strategy(target: Object) -> None:
+    kind = (spec(target).get("updateStrategy") or {}).get("type") or "RollingUpdate"
+    if kind != "RollingUpdate":
+        raise BadCanary(f"spec.targetRef: {_named(target)} must have RollingUpdate strategy but have {kind}")
+
+
 def wrote_replicas(obj: Object, manager: str = MANAGER) -> bool:
     """Whether the last who wrote `spec.replicas` is this field manager, so that nobody else's scaling is undone."""
     writers = [entry for entry in managed_fields(obj) if fields_of(entry, "f:spec", "f:replicas") is not None]
@@ -114,7 +128,7 @@ def _replicas(workload: Object) -> int:
 
 def _template(target: Object, options: Options) -> dict[str, Any]:
     """The target's pod template, told apart by label and by the terms that spread its pods."""
-    template = spec(target).get("template") or {}
+    template = without_scale(spec(target).get("template") or {})
     label, value = _primary_label(target, options)
     new = with_metadata(
         template,

@@ -17,6 +17,7 @@ from handlers.rollout.decision import (
     warning,
 )
 from handlers.rollout.rules.rollback import promotion_failed
+from handlers.rollout.rules.scaling import scaler
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import FULL, Weights, after_promotion_step
@@ -53,7 +54,7 @@ def shift(s: Snapshot, findings: Findings) -> Decision:
     return Decision(
         told=f"shift from {s.known.weight} to {weight} % on the canary",
         intent=Intent.SHIFT,
-        actions=(Route(weight),),
+        actions=(*scaler(s), Route(weight)),
         state=stepped(s, phase=phase, weight=weight, mirrored=False, iterations=0),
         messages=(normal(Phase.PROMOTING, text),),
     )
@@ -125,7 +126,7 @@ def finalise(s: Snapshot, _: Findings) -> Decision:
     return Decision(
         told="finish: the target goes to 0, the primary serves",
         intent=Intent.FINALISE,
-        actions=(Route(0), ScaleToZero()),
+        actions=(*scaler(s), Route(0), ScaleToZero()),
         state=stepped(s, phase=Phase.SUCCEEDED, rest=Phase.SUCCEEDED, weight=0, mirrored=False, iterations=0),
         messages=(post_rollout(Phase.SUCCEEDED), normal(Phase.SUCCEEDED, done)),
     )

@@ -6,6 +6,7 @@ from handlers.rollout.actions import (
     Action,
     ApexService,
     CreatePrimary,
+    PauseScaler,
     Route,
     RouteTargets,
     ScaleToZero,
@@ -13,9 +14,12 @@ from handlers.rollout.actions import (
 )
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
+from handlers.rollout.rules.scaling import scaler
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import HOLD, leftover
 from handlers.rollout.state import Intent, Message, Phase
+
+_SCALER = "autoscaler"
 
 
 def bootstrap(s: Snapshot, findings: Findings) -> Decision:
@@ -54,7 +58,7 @@ def _initialized(s: Snapshot) -> Decision:
     return Decision(
         told="the primary is ready: Services and routes go to it, the target to 0",
         intent=Intent.BOOTSTRAP,
-        actions=(WorkloadServices(), ApexService(), RouteTargets(), Route(0), ScaleToZero()),
+        actions=(*scaler(s), WorkloadServices(), ApexService(), RouteTargets(), Route(0), ScaleToZero()),
         state=stepped(
             s,
             phase=Phase.INITIALIZED,
@@ -74,16 +78,18 @@ def at_rest(s: Snapshot, _: Findings) -> Decision:
         told = "the target is back at the promoted revision"
         return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted, waiting=""))
     decision = nothing(s, "nothing to do")
-    if s.known.waiting.startswith(HOLD):  # what was held has been taken back
+    if s.known.waiting == _SCALER or s.known.waiting.startswith(HOLD):  # it is there again, or has been taken back
         return replace(decision, state=settle(s, waiting=""))
     return decision
 
 
 def adrift(s: Snapshot, findings: Findings) -> Decision:
     """Somebody changed what we make, or a step ended half-way: put it back (protocol rule 14)."""
-    actions: list[Action] = [WorkloadServices(), ApexService(), RouteTargets()]
+    actions: list[Action] = [*scaler(s), WorkloadServices(), ApexService(), RouteTargets()]
     if s.primary_can_serve:
         actions.append(Route(0))
+        if s.scaler_awake:
+            actions.append(PauseScaler())
         if leftover(s):
             actions.append(ScaleToZero())
     elif s.routes:
@@ -108,11 +114,22 @@ def primary_missing(s: Snapshot, _: Findings) -> Decision:
 
 def target_missing(s: Snapshot, _: Findings) -> Decision:
     """There is nothing to roll out; if the canary had traffic, the primary takes it."""
-    text = f'deployment {s.target_text} get query error: deployments.apps "{s.canary.target_name}" not found'
+    kind = s.canary.target.kind
+    missing = f'{kind.plural}.{kind.group} "{s.canary.target_name}" not found'
+    text = f"{kind.name.lower()} {s.target_text} get query error: {missing}"
     held = waiting(s, "target", text, told=text, timed=False)
     if s.carried and s.primary_can_serve:
         return replace(held, actions=(Route(0),), state=replace(held.state, weight=0, mirrored=False))
     return held
+
+
+def scaler_missing(s: Snapshot, _: Findings) -> Decision:
+    """`spec.autoscalerRef` names nothing: say so; whoever serves goes on serving (hpa_reconciler.go)."""
+    ref = s.canary.scaler
+    assert ref  # noqa: S101  the stage says so
+    where = f"{ref.kind.name} {ref.name}.{ref.namespace}"
+    text = f'spec.autoscalerRef: {where} get query error: {ref.kind.plural}.{ref.kind.group} "{ref.name}" not found'
+    return waiting(s, _SCALER, text, told=text, timed=False)
 
 
 def reverted(s: Snapshot, _: Findings) -> Decision:

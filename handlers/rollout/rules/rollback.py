@@ -109,7 +109,7 @@ def threshold(s: Snapshot, _: Findings) -> Decision:
 def canary_not_ready(s: Snapshot, _: Findings) -> Decision:
     """Wait for the target's pods until the deadline, then go back."""
     assert s.target  # noqa: S101  the stage says so
-    why = f"canary deployment {s.target_text} not ready: {s.target.why}"
+    why = f"canary {s.canary.target.kind.name.lower()} {s.target_text} not ready: {s.target.why}"
     if s.carried and not s.target.pods and s.primary_can_serve:
         return _canary_lost(s, why)
     if overdue(s) or s.target.exceeded:

@@ -7,16 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Object, Ref, metadata
+from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Kind, Object, Ref, metadata
 from handlers.rollout.spec import analysis
 from handlers.rollout.spec.analysis import Analysis
 from handlers.rollout.spec.fields import Field
+from handlers.rollout.spec.target import LONGEST, NAME, Autoscaler, autoscaler, target
 
 PROGRESS_DEADLINE = 600
 """Seconds; Flagger's default, `v1beta1.ProgressDeadlineSeconds`."""
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_LONGEST = 63 - len("-primary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,8 @@ class Canary:
     generation: int
     deleting: bool = False
     target_name: str
+    target_kind: Kind = DEPLOYMENT
+    autoscaler: Autoscaler | None = None
     service: CanaryService
     analysis: Analysis
     metrics_server: str = ""
@@ -94,12 +95,22 @@ class Canary:
     @property
     def target(self) -> Ref:
         """The workload that the user owns; it runs the canary."""
-        return Ref(DEPLOYMENT, self.namespace, self.target_name)
+        return Ref(self.target_kind, self.namespace, self.target_name)
 
     @property
     def primary(self) -> Ref:
         """The stable copy."""
-        return Ref(DEPLOYMENT, self.namespace, f"{self.target_name}-primary")
+        return Ref(self.target_kind, self.namespace, f"{self.target_name}-primary")
+
+    @property
+    def scaler(self) -> Ref | None:
+        """What scales the target, if anything does."""
+        return Ref(self.autoscaler.kind, self.namespace, self.autoscaler.name) if self.autoscaler else None
+
+    @property
+    def primary_scaler(self) -> Ref | None:
+        """Its copy, which scales the primary."""
+        return Ref(self.autoscaler.kind, self.namespace, f"{self.autoscaler.name}-primary") if self.autoscaler else None
 
     @property
     def route_ref(self) -> Ref:
@@ -119,24 +130,26 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
     spec = Field(obj.get("spec"), "spec")
     namespace = str(meta.get("namespace", ""))
     _provider(spec["provider"], provider)
-    for later in ("autoscalerRef", "revertOnDeletion", "upstreamRef"):
+    for later in ("revertOnDeletion", "upstreamRef"):
         if spec[later].given:
             raise BadCanary(f"spec.{later}: is not supported by this version")
     written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
     skip = written.value is None or spec["skipAnalysis"].flag()
-    target = _target(spec["targetRef"])
+    kind, name = target(spec["targetRef"])
     return Canary(
         namespace=namespace,
         name=str(meta.get("name", "")),
         uid=str(meta.get("uid", "")),
         generation=int(meta.get("generation") or 0),
         deleting=bool(meta.get("deletionTimestamp")),
-        target_name=target,
-        service=_service(spec["service"], target),
+        target_name=name,
+        target_kind=kind,
+        autoscaler=_autoscaler(spec["autoscalerRef"], kind, lenient=lenient),
+        service=_service(spec["service"], name),
         analysis=_analysis(written, namespace, stepped=not skip, scale=scale, lenient=lenient),
         metrics_server=spec["metricsServer"].url() if spec["metricsServer"].text() else "",
-        ingress=spec["ingressRef"]["name"].text(target),
-        route=spec["routeRef"]["name"].text(target),
+        ingress=spec["ingressRef"]["name"].text(name),
+        route=spec["routeRef"]["name"].text(name),
         progress_deadline=timedelta(seconds=spec["progressDeadlineSeconds"].whole(PROGRESS_DEADLINE, 0, 10**8)) / scale,
         skip_analysis=skip,
         suspend=spec["suspend"].flag(),
@@ -153,25 +166,24 @@ def _analysis(spec: Field, namespace: str, *, stepped: bool, scale: float, lenie
         raise
 
 
+def _autoscaler(spec: Field, scaled: Kind, *, lenient: bool) -> Autoscaler | None:
+    try:
+        return autoscaler(spec, scaled)
+    except BadCanary:
+        if lenient:
+            return None
+        raise
+
+
 def _provider(spec: Field, default: str) -> None:
     if (spec.text() or default) != "istio":
         raise Field(spec.text() or default, spec.path).bad('"istio", the only provider of this version')
 
 
-def _target(spec: Field) -> str:
-    kind = spec["kind"].text("Deployment")
-    if kind != "Deployment":
-        raise spec["kind"].bad('"Deployment", the only kind of target of this version')
-    name = spec["name"].required()
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        raise spec["name"].bad(f"a DNS label of at most {_LONGEST} characters")
-    return name
-
-
 def _service(spec: Field, target: str) -> CanaryService:
     apex = spec["name"].text(target)
-    if not _NAME.fullmatch(apex) or len(apex) > _LONGEST:
-        raise spec["name"].bad(f"a DNS label of at most {_LONGEST} characters")
+    if not NAME.fullmatch(apex) or len(apex) > LONGEST:
+        raise spec["name"].bad(f"a DNS label of at most {LONGEST} characters")
     if spec["mirror"].given:
         raise BadCanary("spec.service.mirror: is not supported by this version")
     if spec["port"].value is None:

@@ -1,4 +1,4 @@
-"""The definitions of the custom resources that a canary is made of, ours and Istio's."""
+"""The definitions of the custom resources that a canary is made of: ours, Istio's and KEDA's."""
 
 from http import HTTPStatus
 from importlib import resources
@@ -20,7 +20,7 @@ def definitions() -> list[Json]:
 
 
 def install_crds(cluster: Cluster) -> None:
-    """Serve Canary, MetricTemplate, AlertProvider, VirtualService and DestinationRule."""
+    """Serve Canary, MetricTemplate, AlertProvider, VirtualService, DestinationRule and ScaledObject."""
     for definition in definitions():
         reply = cluster.call("POST", PATH, definition)
         if reply.status != HTTPStatus.CREATED:

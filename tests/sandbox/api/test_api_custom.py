@@ -232,4 +232,5 @@ def test_the_shipped_definitions_have_printer_columns() -> None:
         "metrictemplates.flagger.app",
         "virtualservices.networking.istio.io",
         "destinationrules.networking.istio.io",
+        "scaledobjects.keda.sh",
     }
