@@ -48,30 +48,31 @@ class Heard:
 
 
 class App:
-    """An app called `app` in a namespace of its own, with its Service, its Canary and its clients."""
+    """An app in a namespace of its own, with its Service, its Canary and its clients."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, name: str = "app") -> None:
+        self.name = name
         self.sandbox = town.sandbox
         self.kube = town.sandbox.kube
         self.namespace = f"shop-{next(_numbers)}"
         self._handlers = town.handlers
         self.sandbox.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
 
-    def meta(self, name: str = "app", **more: Any) -> Manifest:
+    def meta(self, name: str = "", **more: Any) -> Manifest:
         """Metadata in the namespace."""
-        return {"name": name, "namespace": self.namespace, **more}
+        return {"name": name or self.name, "namespace": self.namespace, **more}
 
     def deploy(self, version: str, replicas: int = 1) -> None:
         """The Deployment, rolled out."""
-        labels = {"app": "app"}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": containers(version)}}
+        labels = {"app": self.name}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": self._containers(version)}}
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
         self.sandbox.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": self.meta(), "spec": spec})
-        self.sandbox.wait_rolled_out(self.namespace, "app")
+        self.sandbox.wait_rolled_out(self.namespace, self.name)
 
     def service(self) -> None:
         """A Service that users made before there was a Canary."""
-        spec = {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
+        spec = {"selector": {"app": self.name}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
         self.sandbox.apply({"apiVersion": "v1", "kind": "Service", "metadata": self.meta(), "spec": spec})
 
     def virtual_service(self, name: str, spec: Manifest) -> None:
@@ -79,17 +80,23 @@ class App:
         kind = {"apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService"}
         self.sandbox.apply({**kind, "metadata": self.meta(name), "spec": spec})
 
-    def canary(self, analysis: Manifest, *, service: Manifest | None = None, **spec: Any) -> None:
+    def canary(
+        self,
+        analysis: Manifest,
+        *,
+        service: Manifest | None = None,
+        annotations: dict[str, str] | None = None,
+        **spec: Any,
+    ) -> None:
         """The Canary, with the shortest steps there are."""
+        meta = self.meta(annotations=annotations or {})
         inner = {
-            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"},
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
             "service": {"port": 80, "targetPort": 8080, **(service or {})},
             "analysis": {"interval": "10s", "threshold": 3, "metrics": [], **analysis},
             **spec,
         }
-        self.sandbox.apply(
-            {"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": self.meta(), "spec": inner}
-        )
+        self.sandbox.apply({"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": meta, "spec": inner})
 
     def start(self, version: str, analysis: Manifest, *, service: Manifest | None = None, **spec: Any) -> None:
         """The Deployment and its Canary, initialized, and its first clients answered."""
@@ -100,10 +107,10 @@ class App:
 
     def push(self, version: str, **annotations: str) -> None:
         """Give the target another version, or its pods another annotation."""
-        template: Manifest = {"spec": {"containers": containers(version)}}
+        template: Manifest = {"spec": {"containers": self._containers(version)}}
         if annotations:
             template["metadata"] = {"annotations": annotations}
-        self.kube.patch(DEPLOYMENTS, self.namespace, "app", {"spec": {"template": template}})
+        self.kube.patch(DEPLOYMENTS, self.namespace, self.name, {"spec": {"template": template}})
 
     def clock(self) -> float:
         """Seconds of the handlers' time, which passes faster than ours."""
@@ -119,7 +126,7 @@ class App:
 
     def alert(self) -> None:
         """Alertmanager says that an alert about the app fires."""
-        labels = {"alertname": "CanaryErrorRate", "namespace": self.namespace, "canary": "app"}
+        labels = {"alertname": "CanaryErrorRate", "namespace": self.namespace, "canary": self.name}
         now = datetime.now(UTC).isoformat()  # noqa: TID251  a sender reads its clock
         alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": now, "fingerprint": "f"}
         body = json.dumps({"version": "4", "alerts": [alert]})
@@ -155,7 +162,7 @@ class App:
     @property
     def object(self) -> Manifest:
         """The Canary."""
-        return self.kube.get(CANARIES, self.namespace, "app")
+        return self.kube.get(CANARIES, self.namespace, self.name)
 
     @property
     def status(self) -> Manifest:
@@ -163,9 +170,9 @@ class App:
         found: Manifest = self.object.get("status") or {}
         return found
 
-    def deployment(self, name: str = "app-primary") -> Manifest:
+    def deployment(self, name: str = "") -> Manifest:
         """A Deployment, by default the primary."""
-        return self.kube.get(DEPLOYMENTS, self.namespace, name)
+        return self.kube.get(DEPLOYMENTS, self.namespace, name or f"{self.name}-primary")
 
     @property
     def promoted(self) -> str:
@@ -174,7 +181,7 @@ class App:
 
     def route(self) -> Manifest:
         """The VirtualService of the app."""
-        return self.kube.get(VIRTUAL_SERVICES, self.namespace, "app")
+        return self.kube.get(VIRTUAL_SERVICES, self.namespace, self.name)
 
     def events(self) -> list[str]:
         """What was told about the Canary, oldest first."""
@@ -183,11 +190,11 @@ class App:
 
     def apex(self) -> Manifest:
         """The Service that clients call."""
-        return self.kube.get(SERVICES, self.namespace, "app")
+        return self.kube.get(SERVICES, self.namespace, self.name)
 
     def ask(self, number: int = 1, *, host: str = "", **headers: str) -> list[Heard]:
         """So many requests, one after the other; `_` in a header's name stands for `-`."""
-        sent = {"host": host or f"app.{self.namespace}"}
+        sent = {"host": host or f"{self.name}.{self.namespace}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         answers = [_http.request("GET", self.sandbox.ingress_url, headers=sent) for _ in range(number)]
         return [
@@ -205,20 +212,18 @@ class App:
         wait_for(lambda: self.versions(5, host=host, **headers) == {version: 5}, what, PATIENCE)
         assert self.versions(30, host=host, **headers) == {version: 30}
 
+    def _containers(self, version: str) -> list[Manifest]:
+        return [{"name": self.name, "image": f"app:{version}", "ports": [{"containerPort": 8080}]}]
+
     def traffic(self, path: str = "/", rate: float = 100) -> Traffic:
         """A steady client."""
-        return Traffic(self.sandbox.ingress_url + path, f"app.{self.namespace}", rate=rate)
+        return Traffic(self.sandbox.ingress_url + path, f"{self.name}.{self.namespace}", rate=rate)
 
     def copies(self) -> int:
         """How many copies of requests the canary's pods have answered so far."""
-        name = f"cluster.{self.namespace}/app~mirror.upstream_rq_200"
+        name = f"cluster.{self.namespace}/{self.name}~mirror.upstream_rq_200"
         page = _http.request("GET", f"{self.sandbox.envoy_url}/stats?filter=upstream_rq_200").data.decode()
         return next((int(line.split(": ")[1]) for line in page.splitlines() if line.startswith(f"{name}:")), 0)
-
-
-def containers(version: str) -> list[Manifest]:
-    """The app's only container."""
-    return [{"name": "app", "image": f"app:{version}", "ports": [{"containerPort": 8080}]}]
 
 
 def token() -> dict[str, str]:
