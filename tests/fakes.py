@@ -162,20 +162,33 @@ class Prometheus:
 
 @dataclass
 class Kubelet:
-    """Makes Deployments ready, but for images that never get there."""
+    """Makes Deployments and DaemonSets ready, but for images that never get there; there are two nodes."""
 
     api: Cluster
     never: set[str] = field(default_factory=set)
 
     def run(self, *, only: str = "") -> None:
-        """Bring the status of each Deployment to what its spec asks for."""
-        path = "/apis/apps/v1/deployments"
-        for item in self.api.call("GET", path).body["items"]:
-            name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
-            if only in ("", name):
-                status = {"status": self._status(item)}
-                where = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}/status"
-                assert self.api.call("PATCH", where, status).status == 200
+        """Bring the status of each of them to what its spec asks for."""
+        for plural, status_of in (("deployments", self._status), ("daemonsets", self._daemons)):
+            for item in self.api.call("GET", f"/apis/apps/v1/{plural}").body["items"]:
+                name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
+                if only in ("", name):
+                    where = f"/apis/apps/v1/namespaces/{namespace}/{plural}/{name}/status"
+                    assert self.api.call("PATCH", where, {"status": status_of(item)}).status == 200
+
+    def _daemons(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        pod = item["spec"]["template"]["spec"]
+        wanted = 0 if pod.get("nodeSelector") else 2
+        ready = 0 if pod["containers"][0]["image"] in self.never else wanted
+        return {
+            "observedGeneration": item["metadata"]["generation"],
+            "currentNumberScheduled": wanted,
+            "desiredNumberScheduled": wanted,
+            "numberMisscheduled": 0,
+            "updatedNumberScheduled": wanted,
+            "numberReady": ready,
+            "numberAvailable": ready,
+        }
 
     def _status(self, item: Mapping[str, Any]) -> dict[str, Any]:
         wanted = item["spec"].get("replicas", 1)

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from handlers.providers.prometheus import MetricServer
-from handlers.rollout.objects import CANARY, DEPLOYMENT, Kind, Ref
+from handlers.rollout.objects import CANARY, DAEMONSET, DEPLOYMENT, Kind, Ref
 from handlers.rollout.snapshot import Cause, CauseKind, Options
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.crds import install_crds
@@ -55,6 +55,13 @@ def a_deployment(image: str = "app:v1", replicas: int = 1) -> dict[str, Any]:
             },
         },
     }
+
+
+def a_daemonset(image: str = "app:v1", **spec: Any) -> dict[str, Any]:
+    """A target that has a pod on each node."""
+    made = a_deployment(image)
+    del made["spec"]["replicas"]
+    return {**made, "kind": "DaemonSet", "spec": {**made["spec"], **spec}}
 
 
 def an_hpa(**spec: Any) -> dict[str, Any]:
@@ -138,14 +145,20 @@ class Lab:
         return self.get("flagger.app/v1beta1/canaries/app")
 
     @property
+    def plural(self) -> str:
+        """What the API calls workloads of the target's kind."""
+        kind = self.canary["spec"]["targetRef"]["kind"]
+        return DAEMONSET.plural if kind == DAEMONSET.name else DEPLOYMENT.plural
+
+    @property
     def target(self) -> Any:
-        """The target Deployment."""
-        return self.get("apps/v1/deployments/app")
+        """The target Deployment, or DaemonSet."""
+        return self.get(f"apps/v1/{self.plural}/app")
 
     @property
     def primary(self) -> Any:
-        """The primary Deployment."""
-        return self.get("apps/v1/deployments/app-primary")
+        """The primary, of the same kind."""
+        return self.get(f"apps/v1/{self.plural}/app-primary")
 
     @property
     def weights(self) -> tuple[int, int] | None:
@@ -189,7 +202,7 @@ class Lab:
     def push(self, image: str) -> None:
         """Give the target another image."""
         containers = [{"name": "app", "image": image, "ports": [{"containerPort": 8080}]}]
-        self.edit("apps/v1/deployments/app", {"spec": {"template": {"spec": {"containers": containers}}}})
+        self.edit(f"apps/v1/{self.plural}/app", {"spec": {"template": {"spec": {"containers": containers}}}})
 
     def step(self, cause: Cause = TICK) -> str:
         """One step; what was decided."""
@@ -260,9 +273,8 @@ def new_lab(
         event_webhook=event_webhook,
     )
     lab = a_lab(_EMPTY[0].copy(), config=config)
-    deployments = api_path(DEPLOYMENT, "shop")
-    reply = lab.api.call("POST", deployments, dict(deployment or a_deployment()), query={"fieldManager": "kubectl"})
-    assert reply.status == 201, reply.body
+    manifest = deployment or a_deployment()
+    lab.create(DAEMONSET if manifest["kind"] == DAEMONSET.name else DEPLOYMENT, manifest)
     lab.kubelet.run()
     wanted = dict(canary or a_canary())
     path = "/apis/flagger.app/v1beta1/namespaces/shop/canaries"

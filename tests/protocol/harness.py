@@ -210,6 +210,10 @@ def picture(lab: Lab) -> dict[str, Any]:
             ROUTE,
             "networking.istio.io/v1beta1/destinationrules/app-canary",
             "networking.istio.io/v1beta1/destinationrules/app-primary",
+            "apps/v1/daemonsets/app",
+            "apps/v1/daemonsets/app-primary",
+            "autoscaling/v2/horizontalpodautoscalers/app-primary",
+            "keda.sh/v1alpha1/scaledobjects/app-primary",
             *("v1/services/app", "v1/services/app-canary", "v1/services/app-primary"),
         )
     }
@@ -218,8 +222,10 @@ def picture(lab: Lab) -> dict[str, Any]:
     )
     shown = ("phase", "canaryWeight", "failedChecks", "iterations", "lastAppliedSpec", "lastPromotedSpec")
     status = lab.canary.get("status") or {}
+    scaler = lab.get("keda.sh/v1alpha1/scaledobjects/app") or {"metadata": {}}
     return {
         **specs,
+        "scaler": scaler["metadata"].get("annotations"),
         "promoted": ((lab.primary or {}).get("metadata", {}).get("annotations") or {}).get("serinus.dev/promoted"),
         "status": {key: status.get(key) for key in shown},
         "condition": [(item["status"], item["reason"]) for item in status.get("conditions", ())],

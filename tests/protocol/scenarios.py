@@ -9,7 +9,7 @@ from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
-from tests.lab import TICK, Lab, a_canary, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
+from tests.lab import TICK, Lab, a_canary, a_daemonset, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
 from tests.protocol.harness import finish, twin
 
 NEWS = {"name": "news", "type": "event", "url": "http://hooks.test/news"}
@@ -65,6 +65,11 @@ def scaled(kind: Kind) -> Lab:
     lab = new_lab(a_canary(**scaled_by(kind)))
     lab.create(kind, an_hpa() if kind is HPA else a_scaled_object())
     return lab
+
+
+def daemons() -> Lab:
+    """A lab whose target is a DaemonSet."""
+    return new_lab(a_canary(targetRef={"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"}), a_daemonset())
 
 
 def initializing(lab: Lab | None = None) -> Lab:
@@ -158,5 +163,9 @@ SCENARIOS = (
     Scenario("scaled-shift", lambda: at(scaled(HPA), "Promoting", 60), "Succeeded"),
     Scenario("scaled-finalising", lambda: at(scaled(SCALED_OBJECT), "Finalising"), "Succeeded"),
     Scenario("scaled-rollback", lambda: at(scaled(SCALED_OBJECT), "Progressing", 40), "Failed", alert=True),
+    Scenario("daemons-bootstrap", lambda: initializing(daemons()), "Initialized"),
+    Scenario("daemons-start", lambda: pushed(daemons()), "Succeeded"),
+    Scenario("daemons-promotion", lambda: at(daemons(), "Progressing", 60), "Succeeded"),
+    Scenario("daemons-rollback", lambda: at(daemons(), "Progressing", 40), "Failed", alert=True),
     Scenario("cancel-by-a-revert", lambda: in_the_middle("app:v1"), "Initialized"),
 )

@@ -18,7 +18,11 @@ FLUX_OPT_OUT: Mapping[str, str] = {
 
 _FLUX = "toolkit.fluxcd.io"
 _TOOLS = ("argocd.argoproj.io/", PREFIX)
-_BOOKKEEPING = ("kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
+_BOOKKEEPING = (
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "deployment.kubernetes.io/revision",
+    "deprecated.daemonset.template.generation",
+)
 _TRACKING = ("app.kubernetes.io/instance", "argocd.argoproj.io/instance")
 
 
