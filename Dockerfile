@@ -33,4 +33,6 @@ EXPOSE 8080
 # A thread's request is not bounded by --timeout; the handlers bound every call that they make.
 ENTRYPOINT ["gunicorn", "--worker-class=gthread", "--workers=1", "--threads=8", "--timeout=60", \
             "--graceful-timeout=25", "--keep-alive=75", "--no-control-socket", "--worker-tmp-dir=/dev/shm", \
-            "--access-logfile=-", "handlers.app:create_app()"]
+            "--access-logfile=-"]
+# The load tester is in the same image: give it `handlers.loadtest:create_app()` as its arguments (in a pod: `args`).
+CMD ["handlers.app:create_app()"]

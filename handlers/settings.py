@@ -5,12 +5,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from handlers.errors import BadSetting
+from handlers.rollout.spec.durations import go_duration
 
 PREFIX: Final = "SERINUS_"
 
@@ -89,6 +91,12 @@ SETTINGS: Final = (
         "",
         "Service account, in the Canary's namespace, of Jobs that name none; they never get its token.",
     ),
+    Setting("SERINUS_LOADTEST_TIMEOUT", "1h", "Load tester: longest that a command or a load test may take, as `30m`."),
+    Setting(
+        "SERINUS_LOADTEST_LIMIT",
+        "8",
+        "Load tester: how many commands and load tests may run in the background at once.",
+    ),
     Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
     Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
 )
@@ -109,6 +117,8 @@ class Settings:
     oidc_audience: str
     oidc_subjects: frozenset[str]
     webhook_tokens_dir: Path | None
+    loadtest_timeout: timedelta
+    loadtest_limit: int
     job_images: tuple[str, ...]
     job_service_account: str
     time_scale: float
@@ -141,6 +151,8 @@ class Settings:
                 _items(values, "SERINUS_OIDC_SUBJECTS", _SUBJECT, "system:serviceaccount:NAMESPACE:NAME")
             ),
             webhook_tokens_dir=Path(webhook_tokens_dir) if webhook_tokens_dir else None,
+            loadtest_timeout=_parsed(values, "SERINUS_LOADTEST_TIMEOUT", _length, "a duration, as 30m"),
+            loadtest_limit=_parsed(values, "SERINUS_LOADTEST_LIMIT", _count, "a whole number, 1 to 1000"),
             job_images=_items(values, "SERINUS_JOB_IMAGES", _IMAGE, "prefixes of images"),
             job_service_account=_matching(
                 values, "SERINUS_JOB_SERVICE_ACCOUNT", _ACCOUNT, "the name of a service account"
@@ -182,6 +194,19 @@ def _scale(text: str) -> float:
     if not (math.isfinite(value) and value >= 1):
         raise ValueError
     return value
+
+
+def _length(text: str) -> timedelta:
+    length = go_duration(text)
+    if not length:
+        raise ValueError
+    return length
+
+
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= 1000:  # noqa: PLR2004  threads
+        raise ValueError
+    return int(text)
 
 
 def _matching(values: Mapping[str, str], name: str, pattern: re.Pattern[str], expected: str) -> str:

@@ -1,5 +1,6 @@
 """Settings are read strictly: a mistake is told at the start, by the name of the variable."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ def test_defaults() -> None:
         oidc_audience="",
         oidc_subjects=frozenset(),
         webhook_tokens_dir=None,
+        loadtest_timeout=timedelta(hours=1),
+        loadtest_limit=8,
         job_images=(),
         job_service_account="",
         time_scale=1.0,
@@ -47,6 +50,8 @@ def test_every_setting() -> None:
         "SERINUS_WEBHOOK_TOKENS_DIR": "/etc/serinus/webhooks",
         "SERINUS_JOB_IMAGES": "ghcr.io/shop/, migrate",
         "SERINUS_JOB_SERVICE_ACCOUNT": "jobs",
+        "SERINUS_LOADTEST_TIMEOUT": "30m",
+        "SERINUS_LOADTEST_LIMIT": "4",
         "SERINUS_TIME_SCALE": "20",
         "SERINUS_EVENT_WEBHOOK": "https://hooks.example/secret",
     }
@@ -63,6 +68,8 @@ def test_every_setting() -> None:
         oidc_audience="serinus",
         oidc_subjects=frozenset({SUBJECT}),
         webhook_tokens_dir=Path("/etc/serinus/webhooks"),
+        loadtest_timeout=timedelta(minutes=30),
+        loadtest_limit=4,
         job_images=("ghcr.io/shop/", "migrate"),
         job_service_account="jobs",
         time_scale=20.0,

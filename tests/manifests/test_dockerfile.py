@@ -1,5 +1,6 @@
 """The image's recipe: what it copies is there, and how it starts is understood."""
 
+import importlib
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from handlers.settings import PREFIX, SETTINGS
-from tests.manifests.files import ROOT, objects
+from tests.manifests.files import ROOT, containers, objects
 
 TEXT = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
 INSTRUCTIONS = [tuple(line.split(maxsplit=1)) for line in TEXT.splitlines() if line and not line.startswith("#")]
@@ -38,7 +39,8 @@ def test_ignored_is_everything_but_that() -> None:
 
 def test_gunicorn_takes_the_options(tmp_path: Path) -> None:
     """gunicorn, as installed, accepts the command line of the image."""
-    program, *options, app = json.loads(last("ENTRYPOINT"))
+    program, *options = json.loads(last("ENTRYPOINT"))
+    (app,) = json.loads(last("CMD"))
     gunicorn = shutil.which(program, path=Path(sys.executable).parent)
     assert gunicorn
     assert app == "handlers.app:create_app()"
@@ -46,6 +48,14 @@ def test_gunicorn_takes_the_options(tmp_path: Path) -> None:
     command = [gunicorn, "--check-config", *options, "tiny:create_app()"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  ours
     assert done.returncode == 0, done.stderr
+
+
+def test_both_apps_can_be_imported() -> None:
+    """What the image starts, and what a load tester's pod starts instead, are apps that can be made."""
+    args = [item["args"] for item in containers() if item["name"] == "loadtester"]
+    for (app,) in [json.loads(last("CMD")), *args]:
+        module, _, call = app.partition(":")
+        assert callable(getattr(importlib.import_module(module), call.removesuffix("()")))
 
 
 def test_threads_are_as_many_as_knative_sends() -> None:
