@@ -15,7 +15,7 @@ _TRAIT = re.compile(r"-(errors|slow|never-ready|crash|missing)(\d*)(?=-|$)")
 class Behaviour:
     """What a pod is told: version, share of failures (0..1), delay (ms), readiness, whether it ends at once.
 
-    A `missing` image is one that no registry has.
+    A `missing` image is one that no registry has; `message` comes with every answer.
     """
 
     version: str = "latest"
@@ -24,6 +24,7 @@ class Behaviour:
     ready: bool = True
     crash: bool = False
     missing: bool = False
+    message: str = ""
 
     def arguments(self, name: str) -> list[str]:
         """The command line of pod.py."""
@@ -34,11 +35,15 @@ class Behaviour:
             f"delay_ms={self.delay_ms}",
             f"ready={str(self.ready).lower()}",
             f"crash={str(self.crash).lower()}",
+            f"message={self.message}",
         ]
 
 
 def behaviour(container: Object) -> Behaviour:
-    """Behaviour of a container: `app:2.0-errors30-slow300`, or FAIL_RATE, DELAY_MS, NEVER_READY, CRASH in its env."""
+    """Behaviour of a container: `app:2.0-errors30-slow300`, or FAIL_RATE, DELAY_MS, NEVER_READY, CRASH in its env.
+
+    Only values are read there: what comes from elsewhere is looked up before (see environment.py).
+    """
     tag = version(container.get("image", ""))
     traits = {name: int(number) if number else None for name, number in _TRAIT.findall(tag)}
     env = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or []}
@@ -50,6 +55,7 @@ def behaviour(container: Object) -> Behaviour:
         ready="never-ready" not in traits and env.get("NEVER_READY", "").lower() != "true",
         crash="crash" in traits or env.get("CRASH", "").lower() == "true",
         missing="missing" in traits,
+        message="".join(char for char in env.get("MESSAGE", "") if " " <= char <= "~"),  # it becomes a header
     )
 
 

@@ -45,6 +45,8 @@ class Resource:
 PODS = Resource("v1", "pods")
 NODES = Resource("v1", "nodes")
 SERVICES = Resource("v1", "services")
+CONFIG_MAPS = Resource("v1", "configmaps")
+SECRETS = Resource("v1", "secrets")
 DEPLOYMENTS = Resource("apps/v1", "deployments")
 DAEMON_SETS = Resource("apps/v1", "daemonsets")
 JOBS = Resource("batch/v1", "jobs")

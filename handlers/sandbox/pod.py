@@ -27,6 +27,7 @@ class Pod:
     def __init__(self, options: dict[str, str]) -> None:
         self.name = options.get("name", "pod")
         self.version = options.get("version", "0")
+        self.message = options.get("message", "")
         self.delay = float(options.get("delay_ms", "0")) / 1000
         self.fail_rate = float(options.get("fail_rate", "0"))
         self.ready = options.get("ready", "true") == "true"
@@ -104,6 +105,7 @@ def response(pod: Pod, status: int, body: str, *, closing: bool) -> bytes:
         f"content-length: {len(body.encode())}",
         f"x-version: {pod.version}",
         f"x-pod: {pod.name}",
+        *([f"x-message: {pod.message}"] if pod.message else []),
         *(["connection: close"] if closing else []),
     )
     return ("\r\n".join(fields) + "\r\n\r\n" + body).encode()

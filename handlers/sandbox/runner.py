@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from handlers.sandbox.behaviour import behaviour, job_command
-from handlers.sandbox.kube import PODS, ApiError, Kube, Object, timestamp
+from handlers.sandbox.environment import Missing, environment
+from handlers.sandbox.kube import PODS, ApiError, Kube, Object, Resource, timestamp
 from handlers.sandbox.pods import PORT_ANNOTATION, condition, owner
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,10 @@ class Runner:
             return
         pause = FIRST_PAUSE
         while not self.deleted.is_set():
-            self.process = await start(self.pod)
+            container = await self._configured()
+            if container is None:
+                return
+            self.process = await start(self.pod["metadata"]["name"], container)
             self._port = await port_of(self.process)
             if self._port:
                 await self._annotate()
@@ -81,6 +85,31 @@ class Runner:
             await self._report("Running", ready=False, state={"waiting": {"reason": "CrashLoopBackOff"}})
             await _within(self.deleted.wait(), pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _configured(self) -> Object | None:
+        """The container with its environment; waits for what is missing, None when the pod is deleted meanwhile."""
+        container: Object = self.pod["spec"]["containers"][0]
+        reported = False
+        while not self.deleted.is_set():
+            try:
+                found = await asyncio.to_thread(environment, container, self._find)
+            except Missing as error:
+                if not reported:
+                    state = {"waiting": {"reason": "CreateContainerConfigError", "message": str(error)}}
+                    await self._report("Pending", ready=False, state=state)
+                reported = True
+                await _within(self.deleted.wait(), FIRST_PAUSE)
+            else:
+                return container | {"env": [{"name": name, "value": value} for name, value in found.items()]}
+        return None
+
+    def _find(self, resource: Resource, name: str) -> Object | None:
+        try:
+            return self.kube.get(resource, self.pod["metadata"]["namespace"], name)
+        except ApiError as error:
+            if error.status == 404:  # noqa: PLR2004  the HTTP status
+                return None
+            raise Missing(str(error)) from error
 
     async def _probe(self, process: Process) -> None:
         """Report readiness whenever it changes, until the program ends or the pod is deleted."""
@@ -167,9 +196,9 @@ class Runner:
         return {"type": kind, "status": str(ok), "lastTransitionTime": timestamp(), "lastProbeTime": None}
 
 
-async def start(pod: Object) -> Process:
+async def start(name: str, container: Object) -> Process:
     """Start the program of a pod."""
-    arguments = behaviour(pod["spec"]["containers"][0]).arguments(pod["metadata"]["name"])
+    arguments = behaviour(container).arguments(name)
     return await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", PROGRAM, *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
     )
