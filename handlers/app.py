@@ -22,6 +22,7 @@ from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
 from handlers.rollout.webhook import asks_again
 from handlers.settings import Settings
 from handlers.step.ports import World
+from handlers.telemetry import CONTENT_TYPE, Telemetry
 from handlers.wiring import Wiring, build, config_of
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,14 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
     app.add_url_rule("/readyz", "readyz", lambda: Response(status=204 if wiring.ready else 503))
     _add_gates(app, settings, wiring, authenticator)
     _add_jobs(app, settings, wiring, authenticator)
+    _add_metrics(app, settings, wiring)
     return app
+
+
+def _add_metrics(app: Flask, settings: Settings, wiring: Wiring) -> None:
+    """For anybody: what it says are names, weights and measured values, and it costs one list every few seconds."""
+    telemetry = Telemetry(settings.namespaces)
+    app.add_url_rule("/metrics", "metrics", lambda: Response(telemetry.text(wiring.world()), content_type=CONTENT_TYPE))
 
 
 def _add_gates(app: Flask, settings: Settings, wiring: Wiring, authenticator: Authenticator) -> None:

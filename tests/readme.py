@@ -56,6 +56,8 @@ def events() -> str:
         "| `POST /run-job` | a Canary's webhook, with `jobTemplate` or `jobSpec` in its metadata "
         "| runs a Job for it and answers how that went ([docs/jobs.md](docs/jobs.md)) |"
     )
+    scraped = "| `GET /metrics` | - | Flagger's metrics for Prometheus, open to anybody who can reach the port |"
+    rows.append(scraped)
     return "\n".join(["| At | What | Does |", "|---|---|---|", *rows])
 
 

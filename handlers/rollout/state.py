@@ -85,7 +85,7 @@ class State:
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
     what it waits for. `seen` holds commands, by annotation, that are not to be acted on again. `outbox` is told to
     webhooks by whoever comes after `tell_after`. `observed` holds the generation (or resource version) of each object
-    as last seen, by short name: what a tick compares to know that nothing changed.
+    as last seen, by short name: what a tick compares to know that nothing changed. `runs`: see there.
     """
 
     seq: int = 0
@@ -108,6 +108,7 @@ class State:
     outbox: tuple[Message, ...] = ()
     tell_after: datetime | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
 
 
 def time_text(moment: datetime) -> str:
@@ -125,16 +126,15 @@ def dump(state: State) -> str:
     for name in _TIMES:
         if moment := getattr(state, name):
             data[name] = time_text(moment)
-    if state.seen:
-        data["seen"] = dict(sorted(state.seen.items()))
     if state.claim:
         data["claim"] = _dump_claim(state.claim)
     if state.alerts:
         data["alerts"] = list(state.alerts)
     if state.outbox:
         data["outbox"] = [_dump_message(message) for message in state.outbox]
-    if state.observed:
-        data["observed"] = dict(sorted(state.observed.items()))
+    for name in ("seen", "observed", "runs"):
+        if found := getattr(state, name):
+            data[name] = dict(sorted(found.items()))
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -208,6 +208,7 @@ def _load(data: Mapping[str, Any]) -> State:
         alerts=tuple(_text(key) for key in data.get("alerts", [])),
         outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
         observed={str(key): _text(value) for key, value in data.get("observed", {}).items()},
+        runs={str(key): _whole(value) for key, value in data.get("runs", {}).items()},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Kind, Object, Ref
 from handlers.rollout.snapshot import Options
+from handlers.step.durations import Durations
 
 T = TypeVar("T")
 
@@ -113,7 +114,8 @@ class Together(Protocol):
 class World:
     """All ports together, handed to whoever needs them.
 
-    `together` makes a step's reads and queries, `spread` the steps of several canaries. `token` tells the bearer token
+    `together` makes a step's reads and queries, `spread` the steps of several canaries, `durations` is told
+    how long each took. `token` tells the bearer token
     that a webhook's URL wants, or nothing.
     """
 
@@ -126,4 +128,5 @@ class World:
     sleep: Callable[[float], None]
     together: Together = in_turn
     spread: Together = in_turn
+    durations: Durations = field(default_factory=Durations)
     token: Callable[[str], str] = no_token

@@ -14,6 +14,7 @@ from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
 from handlers.rollout.objects import Object, Ref, annotations, resource_version, revision
 from handlers.rollout.projection import project
+from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.stages import Stage, live, mine, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
@@ -32,15 +33,18 @@ MARGIN = timedelta(seconds=20)
 LONGEST = timedelta(minutes=4)
 """The most that the questions of one step may take; Knative Serving ends a request after five minutes by default."""
 
+_QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a step did, for the log."""
+    """What a step did, for the log. `target`: whose duration it was, empty when there was nothing to do."""
 
     stage: str
     told: str
     phase: str = ""
     weight: int = 0
+    target: str = ""
 
 
 def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> Report:
@@ -80,7 +84,8 @@ class _Attempt:
         if decision.actions:
             self.scene = act(self.world, self.scene, decision.actions)
         self._commit(decision)
-        return Report(self.stage.value, decision.told, decision.state.phase.value, decision.state.weight)
+        target = "" if self.stage in _QUIET else self.scene.canary.target_name
+        return Report(self.stage.value, decision.told, decision.state.phase.value, decision.state.weight, target)
 
     def _unasked(self) -> Decision:
         decision = decide(self.scene.snapshot, self.stage, ())
@@ -175,7 +180,13 @@ class _Attempt:
         said = self._said(decision)
         left = _kept(self.known.outbox, tell.to_webhooks(self.world, self.scene.canary, said))
         after = self.scene.snapshot.now + tell.PATIENCE if left else None
-        new = replace(decision.state, outbox=left, tell_after=after, observed=observed(self.scene, decision.state))
+        new = replace(
+            decision.state,
+            outbox=left,
+            tell_after=after,
+            observed=observed(self.scene, decision.state),
+            runs=counted(self.scene.raw, self.known, decision.state, skipped=self.scene.canary.skip_analysis),
+        )
         if replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed():
             self._show(self.known)  # a process may have died before it did
             self._tell_late()
@@ -192,8 +203,7 @@ class _Attempt:
         return state.load(annotations(self.scene.raw)) != self.known
 
     def _worth_history(self, decision: Decision) -> bool:
-        quiet = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
-        return bool(decision.messages or decision.findings or decision.actions) or self.stage not in quiet
+        return bool(decision.messages or decision.findings or decision.actions) or self.stage not in _QUIET
 
     def _finish(self, new: State, others: Object) -> None:
         """The commit. Once it stands, `.status` may be left to whoever has written since."""

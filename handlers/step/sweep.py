@@ -67,7 +67,7 @@ def step_each(world: World, subjects: Sequence[Subject], cause: Cause) -> list[S
 
 
 def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | None:
-    ref = subject.ref
+    ref, begun = subject.ref, world.now()
     try:
         report = step(world, ref, cause, subject.listed)
     except SerinusError as error:
@@ -75,6 +75,8 @@ def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | Non
         if isinstance(error, BadCanary | Held):
             _tell(world, subject, error)
         return error
+    if report.target:
+        world.durations.observe(ref.namespace, report.target, (world.now() - begun).total_seconds())
     log.info(
         "%s/%s %s: %s: %s (%s, %s %%)",
         ref.namespace,

@@ -244,6 +244,7 @@ def states(draw: st.DrawFn) -> State:
         tell_after=draw(_MAYBE),
         outbox=tuple(draw(st.lists(MESSAGES, max_size=2))),
         observed=draw(st.dictionaries(st.text(), st.text(), max_size=3)),
+        runs=draw(st.dictionaries(st.text(), st.integers(1, 99), max_size=3)),
     )
 
 
