@@ -147,8 +147,7 @@ class Lab:
     @property
     def plural(self) -> str:
         """What the API calls workloads of the target's kind."""
-        kind = self.canary["spec"]["targetRef"]["kind"]
-        return DAEMONSET.plural if kind == DAEMONSET.name else DEPLOYMENT.plural
+        return (DAEMONSET if self.get("apps/v1/daemonsets/app") else DEPLOYMENT).plural
 
     @property
     def target(self) -> Any:

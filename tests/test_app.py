@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from handlers.app import LIMIT, routed
 from handlers.auth import Authenticator, Review
 from handlers.errors import Unavailable
+from handlers.rollout import objects as kinds
 from handlers.settings import Settings
 from handlers.wiring import Wiring
-from tests.lab import Lab, a_canary, at, new_lab
+from tests.lab import Lab, a_canary, a_daemonset, an_hpa, at, new_lab, scaled_by
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -150,6 +151,31 @@ def test_a_sync_starts_a_rollout(client_of: Client, resource: dict[str, str]) ->
     lab.push("app:v2")
     client_of(lab).post("/", data=synced(resource), headers=STRUCTURED)
     assert lab.phase == "Progressing"
+
+
+HPA = {"group": "autoscaling", "kind": "HorizontalPodAutoscaler", "namespace": "shop", "name": "app"}
+
+
+def test_a_sync_of_the_scaler_reaches_the_primarys(client_of: Client) -> None:
+    """New bounds that Argo CD has synced are copied at once, and those of another scaler are nobody's."""
+    lab = new_lab(a_canary(**scaled_by(kinds.HPA)))
+    lab.create(kinds.HPA, an_hpa())
+    lab.until("Initialized")
+    lab.edit("autoscaling/v2/horizontalpodautoscalers/app", {"spec": {"maxReplicas": 9}})
+    copied = "autoscaling/v2/horizontalpodautoscalers/app-primary"
+    for name, most in (("other", 4), ("app", 9)):
+        client_of(lab).post("/", data=synced({**HPA, "name": name}), headers=STRUCTURED)
+        assert lab.get(copied)["spec"]["maxReplicas"] == most
+
+
+def test_a_sync_of_a_daemonset_starts_a_rollout(client_of: Client) -> None:
+    """It is a target like any other; a Deployment of the same name is somebody else's."""
+    lab = new_lab(a_canary(targetRef={"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"}), a_daemonset())
+    lab.until("Initialized")
+    lab.push("app:v2")
+    for kind, phase in (("Deployment", "Initialized"), ("DaemonSet", "Progressing")):
+        client_of(lab).post("/", data=synced({**DEPLOYMENT, "kind": kind}), headers=STRUCTURED)
+        assert lab.phase == phase
 
 
 def test_a_sync_of_something_else_does_nothing(client_of: Client) -> None:

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from handlers.rollout.objects import Object
+from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.objects.revision import of_target
 from handlers.rollout.state import Intent
 from tests.fakes import WRITES
@@ -45,9 +47,9 @@ class Observer:
             return
         if "virtualservices" in path:
             self._routed()
-        elif path.endswith("/deployments/app"):
+        elif path.endswith(("/deployments/app", "/daemonsets/app")):
             self._scaled()
-        elif path.endswith("/deployments/app-primary"):
+        elif path.endswith(("/deployments/app-primary", "/daemonsets/app-primary")):
             self._copied()
         elif path.endswith("/canaries/app"):
             self._swapped()
@@ -79,7 +81,7 @@ class Observer:
         self.raised = now
 
     def _scaled(self) -> None:
-        gone = self.lab.target["spec"]["replicas"] == 0
+        gone = _gone(self.lab.target)
         self._must(not (gone and self.weight), f"1: the target goes to 0 while it is sent {self.weight} %")
 
     def _copied(self) -> None:
@@ -98,10 +100,14 @@ class Observer:
         return str(((self.lab.primary or {}).get("metadata", {}).get("annotations") or {}).get("serinus.dev/promoted"))
 
 
-def _ready(workload: dict[str, dict[str, int]]) -> int:
-    if not workload["spec"].get("replicas", 1):
-        return 0
-    return int(workload.get("status", {}).get("availableReplicas", 0))
+def _ready(workload: Object) -> int:
+    status = workload.get("status", {})
+    return 0 if _gone(workload) else int(status.get("availableReplicas") or status.get("numberAvailable") or 0)
+
+
+def _gone(workload: Object) -> bool:
+    """Whether its pods have been taken away."""
+    return workload["spec"].get("replicas") == 0 or scaled_to_zero(workload)
 
 
 def told_twice(lab: Lab) -> list[str]:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from handlers.rollout.objects import SCALED_OBJECT
+from handlers.rollout.objects.autoscalers import PAUSED
 from handlers.rollout.snapshot import Cause
 from tests.fakes import WRITES, Prometheus
 from tests.lab import TICK, Lab, an_alert, at, new_lab
-from tests.protocol.harness import Handler, Trace, Watcher, content, finish, process, run, state_of, twin
+from tests.protocol.harness import Handler, Trace, Watcher, content, finish, picture, process, run, state_of, twin
 from tests.protocol.invariants import Observer, told_twice
-from tests.protocol.scenarios import SUCCESS, after_a_failed_check, pushed
+from tests.protocol.scenarios import SUCCESS, after_a_failed_check, daemons, pushed, scaled
 
 ALL = 1_000
 LATE = 41
@@ -104,10 +106,19 @@ def races() -> Iterator[Race]:
             stage, ready, first, LATER, frozenset({PROMOTED, BACK}) if stage == "rollback" else frozenset({alone})
         )
         yield Race(stage, ready, first, ALERT, frozenset(alerted))
+    yield Race("scaled-start", lambda: pushed(scaled(SCALED_OBJECT)), TICKS, LATER, frozenset({PROMOTED}))
+    yield Race("scaled-advance", _scaled_up, TICKS, ALERT, frozenset({BACK}))
+    yield Race("scaled-advance", _scaled_up, ALERT, LATER, frozenset({BACK}))
+    yield Race("daemons-start", lambda: pushed(daemons()), TICKS, LATER, frozenset({PROMOTED}))
+    yield Race("daemons-advance", lambda: at(daemons(), "Progressing", 40), TICKS, ALERT, frozenset({BACK}))
     yield Race("advance", plain["advance"], ALERT, OTHER, frozenset({BACK}))
     yield Race("advance", plain["advance"], ALERT, LATER, frozenset({BACK}))
     yield Race("last-step", plain["last-step"], ALERT, OTHER, frozenset({BACK}))
     yield Race("rollback", plain["rollback"], TICKS, LATER_FAILS, frozenset({PROMOTED, BACK}))
+
+
+def _scaled_up() -> Lab:
+    return at(scaled(SCALED_OBJECT), "Progressing", 40)
 
 
 def calls_of(base: Lab, actor: Actor) -> list[tuple[str, str]]:
@@ -196,4 +207,5 @@ def to_the_end(race: Race, lab: Lab, observer: Observer, schedule: tuple[int, in
     image = lab.primary["spec"]["template"]["spec"]["containers"][0]["image"]
     assert not observer.broken, (schedule, observer.broken)
     assert (lab.phase, image) in race.ends, (schedule, lab.events)
+    assert picture(lab)["scaler"] in (None, {PAUSED: "0"}), (schedule, lab.events)
     assert race.second.pushes or not told_twice(lab), (schedule, lab.events)

@@ -143,11 +143,12 @@ def test_the_time_scale_divides_durations() -> None:
 
 
 def test_a_rollback_needs_no_valid_analysis() -> None:
-    """Leniently read, an invalid analysis is an empty one; everything else must still be right."""
+    """Leniently read, an invalid analysis is an empty one, a scaler none; everything else must still be right."""
     broken = canary_object(analysis={"stepWeight": "ten"})
     assert parse(broken, lenient=True).analysis == Analysis()
     with pytest.raises(BadCanary):
         parse(broken)
+    assert parse(canary_object(autoscalerRef={"kind": "VPA", "name": "a"}), lenient=True).autoscaler is None
     with pytest.raises(BadCanary):
         parse(canary_object(targetRef={}), lenient=True)
     assert parse(canary_object(), lenient=True) == parse(canary_object())

@@ -9,6 +9,8 @@ import pytest
 from handlers.rollout.actions import (
     ApexService,
     CreatePrimary,
+    PauseScaler,
+    PrimaryScaler,
     Route,
     RouteTargets,
     ScaleToZero,
@@ -27,6 +29,7 @@ from tests.rollout.strategies import (
     NEWER,
     NOW,
     OLD,
+    a_canary,
     a_claim,
     a_primary,
     a_resting_target,
@@ -240,3 +243,35 @@ def test_c25_a_push_back_cancels_the_rollout(phase: Phase, rest: Phase) -> None:
     state = decision.state
     assert (state.phase, state.weight, state.failed, state.revision) == (rest, 0, 0, OLD)
     assert texts(decision) == ["Rollout cancelled, podinfo.test is back at the promoted revision"]
+
+
+KEDA = a_canary(spec={"autoscalerRef": {"kind": "ScaledObject", "name": "podinfo"}})
+MISSING = 'ScaledObject podinfo.test get query error: scaledobjects.keda.sh "podinfo" not found'
+
+
+@pytest.mark.parametrize("phase", [Phase.INITIALIZING, Phase.SUCCEEDED, Phase.FAILED])
+def test_a_missing_scaler_is_told_once(phase: Phase) -> None:
+    """Nothing is done, nothing is begun, and the message names the field."""
+    s = a_snapshot(phase, canary=KEDA, scaler_missing=True)
+    first = decided(s)
+    assert (texts(first), first.actions) == ([f"spec.autoscalerRef: {MISSING}"], ())
+    assert decided(replace(s, state=first.state)).messages == ()
+    assert first.state == replace(s.known, waiting="autoscaler")
+
+
+def test_a_scaler_that_is_back_is_waited_for_no_more() -> None:
+    """At rest; a new revision ends the waiting by itself."""
+    waited = a_state(Phase.SUCCEEDED, waiting="autoscaler")
+    assert decided(a_snapshot(state=waited, canary=KEDA)).state == replace(waited, waiting="")
+
+
+def test_a_scaler_that_is_awake_is_paused() -> None:
+    """The traffic is the primary's first, then the target's scaler is held, then its pods go."""
+    s = a_snapshot(Phase.SUCCEEDED, canary=KEDA, scaler_awake=True, target=a_target(OLD))
+    assert decided(s).actions == (PrimaryScaler(), *OBJECTS, Route(0), PauseScaler(), ScaleToZero())
+
+
+def test_a_bootstrap_with_a_scaler() -> None:
+    """The primary's scaler is there before traffic comes to it (scheduler.go, advanceCanary)."""
+    s = a_snapshot(Phase.INITIALIZING, canary=KEDA, target=a_target(OLD))
+    assert decided(s).actions == (PrimaryScaler(), *OBJECTS, Route(0), ScaleToZero())
