@@ -40,11 +40,11 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One answer: who gave it, and the cookie that it sets."""
+    """One answer: who gave it, the cookie that it sets, and what its pod was configured to say."""
 
     version: str
-    status: int
     cookie: str
+    message: str
 
 
 class App:
@@ -65,7 +65,7 @@ class App:
     def deploy(self, version: str, replicas: int = 1) -> None:
         """The Deployment, rolled out."""
         labels = {"app": self.name}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": self._containers(version)}}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": self.containers(version)}}
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
         self.sandbox.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": self.meta(), "spec": spec})
         self.sandbox.wait_rolled_out(self.namespace, self.name)
@@ -107,7 +107,7 @@ class App:
 
     def push(self, version: str, **annotations: str) -> None:
         """Give the target another version, or its pods another annotation."""
-        template: Manifest = {"spec": {"containers": self._containers(version)}}
+        template: Manifest = {"spec": {"containers": self.containers(version)}}
         if annotations:
             template["metadata"] = {"annotations": annotations}
         self.kube.patch(DEPLOYMENTS, self.namespace, self.name, {"spec": {"template": template}})
@@ -197,10 +197,8 @@ class App:
         sent = {"host": host or f"{self.name}.{self.namespace}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         answers = [_http.request("GET", self.sandbox.ingress_url, headers=sent) for _ in range(number)]
-        return [
-            Heard(answer.headers.get("x-version", ""), answer.status, answer.headers.get("set-cookie", ""))
-            for answer in answers
-        ]
+        names = ("x-version", "set-cookie", "x-message")
+        return [Heard(*(answer.headers.get(name, "") for name in names)) for answer in answers]
 
     def versions(self, number: int, *, host: str = "", **headers: str) -> Counter[str]:
         """Who answered so many requests."""
@@ -212,7 +210,8 @@ class App:
         wait_for(lambda: self.versions(5, host=host, **headers) == {version: 5}, what, PATIENCE)
         assert self.versions(30, host=host, **headers) == {version: 30}
 
-    def _containers(self, version: str) -> list[Manifest]:
+    def containers(self, version: str) -> list[Manifest]:
+        """The app's only container."""
         return [{"name": self.name, "image": f"app:{version}", "ports": [{"containerPort": 8080}]}]
 
     def traffic(self, path: str = "/", rate: float = 100) -> Traffic:
