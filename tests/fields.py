@@ -61,6 +61,7 @@ TARGET = (
     Row("ingressRef.*", "The name stands for `{{ ingress }}` in query templates.", _SPEC),
     Row("routeRef.*", "The name stands for `{{ route }}` in query templates.", _SPEC),
     Row("skipAnalysis", "Promotes as soon as the canary is ready; the shift still waits for the primary.", _SPEC),
+    Row("revertOnDeletion", "The target gets its pods back, then its traffic, then the Canary goes.", _SPEC),
     Row("suspend", "Stops everything but rollbacks.", _SPEC),
 )
 
@@ -196,7 +197,6 @@ REFUSED = (
         Row(field, _LATER, _BAD)
         for field in (
             "upstreamRef.*",
-            "revertOnDeletion",
             "service.mirror.*",
             "analysis.iterations",
             "analysis.mirror",

@@ -171,7 +171,7 @@ class Lab:
     @property
     def phase(self) -> str:
         """The phase in `.status`."""
-        return str((self.canary.get("status") or {}).get("phase", ""))
+        return str(((self.canary or {}).get("status") or {}).get("phase", ""))
 
     @property
     def events(self) -> list[str]:

@@ -22,6 +22,21 @@ class ScaleToZero:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleToPrimary:
+    """Give the target as many pods as the primary has, for it is going to stand alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreService:
+    """Lead the apex Service to the target's pods again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRoutes:
+    """Give adopted routes their first spec back; the others lead to the apex Service until they are gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class CreatePrimary:
     """Clone the primary from the target, or mark an existing one as running this revision."""
 
@@ -71,4 +86,7 @@ Action = (
     | RouteTargets
     | PrimaryScaler
     | PauseScaler
+    | ScaleToPrimary
+    | RestoreService
+    | RestoreRoutes
 )

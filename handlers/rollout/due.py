@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from handlers.rollout import commands
-from handlers.rollout.spec.canary import Canary
+from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import retry
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import due
@@ -18,7 +18,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
     An idle canary, whose objects are as they were when it was last looked at, wants none.
     """
     if canary.deleting:
-        return False
+        return FINALIZER in canary.finalizers and not (state and state.claim and now < state.claim.until)
     if state is None:
         return not canary.suspend
     if commands.abort(canary.annotations, state) and not (state.claim and state.claim.intent is Intent.ROLLBACK):
@@ -30,7 +30,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
         return True
     if canary.suspend:
         return False
-    if state.phase is Phase.INITIALIZING or commands.promote(canary.annotations, state):
+    if state.phase in (Phase.INITIALIZING, Phase.TERMINATING) or commands.promote(canary.annotations, state):
         return True
     if state.phase in _AT_REST and not state.weight and not state.waiting:
         return _changed(state, tokens) or retry(canary, state)

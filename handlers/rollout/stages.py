@@ -5,7 +5,7 @@ from enum import Enum
 
 from handlers.rollout import commands
 from handlers.rollout.snapshot import CauseKind, Snapshot
-from handlers.rollout.spec.canary import Canary
+from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Claim, Intent, Phase, State
 from handlers.rollout.timing import due
 from handlers.rollout.weights import highest
@@ -23,6 +23,7 @@ class Stage(Enum):
     """The situations; the value is what `history` and the log call them."""
 
     DELETED = "being deleted"
+    TERMINATING = "being deleted, to be reverted"
     BUSY = "another step under way"
     SUSPENDED = "suspended"
     TARGET_MISSING = "target missing"
@@ -66,13 +67,20 @@ class Stage(Enum):
 def stage_of(s: Snapshot) -> Stage:
     """Which situation this is. Total: every snapshot is in exactly one."""
     if s.canary.deleting:
-        return Stage.DELETED
+        return _deleted(s)
     if s.cause.kind is CauseKind.ALERT:
         return _alert(s)
     if (aborting := _abort(s)) is not None:
         return aborting
     stage = _free(s)
     return _held(s, stage) if s.hold and stage in _HOLDS else stage
+
+
+def _deleted(s: Snapshot) -> Stage:
+    """Our finalizer, or one that Flagger has left behind, holds it back until we have let it go."""
+    if FINALIZER not in s.canary.finalizers:
+        return Stage.DELETED
+    return Stage.BUSY if live(s) else Stage.TERMINATING
 
 
 def _free(s: Snapshot) -> Stage:
@@ -154,7 +162,7 @@ def _held(s: Snapshot, stage: Stage) -> Stage:
 
 def _by_phase(s: Snapshot, state: State) -> Stage:
     match state.phase:
-        case Phase.INITIALIZING:
+        case Phase.INITIALIZING | Phase.TERMINATING:  # one that is not deleted any more came out of a backup
             return _unless_missing(s, Stage.BOOTSTRAP)
         case Phase.INITIALIZED | Phase.SUCCEEDED | Phase.FAILED:
             return _at_rest(s, state)

@@ -31,6 +31,7 @@ class Phase(Enum):
     FINALISING = "Finalising"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
+    TERMINATING = "Terminating"
 
 
 class Intent(Enum):
@@ -47,6 +48,7 @@ class Intent(Enum):
     CANCEL = "cancel"
     ROLLBACK = "rollback"
     FAIL = "fail"
+    REVERT = "revert"
 
 
 class Kind(Enum):

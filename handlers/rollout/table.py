@@ -10,7 +10,7 @@ from enum import Enum
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
-from handlers.rollout.rules import advance, hold, promotion, resting, rollback
+from handlers.rollout.rules import advance, deletion, hold, promotion, resting, rollback
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.stages import Stage
@@ -59,6 +59,13 @@ _CHECKS = (Ask.ROLLBACK, Ask.ROLLOUT, Ask.METRICS)
 
 TABLE: Mapping[Stage, Row] = {
     Stage.DELETED: Row(_leave("being deleted"), "nothing: what we made goes with its owner"),
+    Stage.TERMINATING: Row(
+        deletion.terminating,
+        "target up; when it is ready Service and routes as they were, then the finalizer goes;"
+        " past progressDeadlineSeconds in any case",
+        (),
+        Intent.REVERT,
+    ),
     Stage.BUSY: Row(_leave("another step is under way"), "nothing: one step at a time"),
     Stage.SUSPENDED: Row(_leave("suspended"), "nothing, but for rollbacks"),
     Stage.BOOTSTRAP: Row(

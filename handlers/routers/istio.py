@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from handlers.rollout.objects import DESTINATION_RULE, Object, Ref, annotations, labels, spec
-from handlers.rollout.objects.ownership import FLUX_OPT_OUT, PREFIX, declare, generated, owned_by, with_metadata
+from handlers.rollout.objects.ownership import (
+    FLUX_OPT_OUT,
+    LAST_APPLIED,
+    PREFIX,
+    declare,
+    generated,
+    last_applied,
+    owned_by,
+    with_metadata,
+)
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.weights import FULL, Weights
 
@@ -17,7 +26,7 @@ ORIGINAL = f"{PREFIX}original-configuration"
 _ORIGINALS = (
     ORIGINAL,
     "flagger.kubernetes.app/original-configuration",
-    "kubectl.kubernetes.io/last-applied-configuration",
+    LAST_APPLIED,
 )
 
 
@@ -70,6 +79,43 @@ def weights(canary: Canary, route: Object) -> Weights | None:
             mirrored = bool((rule.get("mirror") or {}).get("host"))
             return Weights(sides[canary.service.primary], sides[canary.service.canary], mirrored)
     return None
+
+
+def restored(canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref, dict[str, Any]], ...]:
+    """What was adopted as it was before (its `Finalize`); our own VirtualService leads to the apex Service.
+
+    So does an adopted one whose first spec nobody kept: the Services that it leads to are about to go.
+    """
+    found = []
+    for ref in (canary.route_ref, *destination_refs(canary)):
+        old = existing.get(ref)
+        if old is None:
+            continue
+        first = None if owned_by(old, canary) else _first(old)
+        if first is not None:
+            kept = {key: value for key, value in declare(old, "annotations", {}).items() if not key.startswith(PREFIX)}
+            found.append((ref, with_metadata({**old, "spec": first}, labels=labels(old), annotations=kept)))
+        elif ref == canary.route_ref:
+            apex = {"destination": {"host": canary.service.apex}, "weight": FULL}
+            rules = [{**_unmirrored(rule), "route": [apex]} for rule in spec(old).get("http") or ()]
+            found.append((ref, {**old, "spec": {**spec(old), "http": rules}}))
+    return tuple(found)
+
+
+def _unmirrored(rule: Object) -> Object:
+    return {key: value for key, value in rule.items() if not key.startswith("mirror")}
+
+
+def _first(obj: Object) -> Object | None:
+    """The spec that an adopted object had, as we, Flagger or kubectl keep it."""
+    for key in _ORIGINALS[:2]:
+        try:
+            found = json.loads(annotations(obj).get(key, "null"))
+        except ValueError:
+            continue
+        if isinstance(found, Mapping):
+            return found
+    return spec(last_applied(obj)) or None
 
 
 def _reach(canary: Canary) -> dict[str, Any]:

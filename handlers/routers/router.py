@@ -23,6 +23,10 @@ class Router(Protocol):
         """The route that sends `weight` percent to the canary and the rest to the primary."""
         ...
 
+    def restored(self, canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref, dict[str, Any]], ...]:
+        """Routes and what they rest on as they were before they were adopted; others lead to the apex Service."""
+        ...
+
     def weights(self, canary: Canary, route: Object) -> Weights | None:
         """What a route does now; None when it does not lead to both."""
         ...

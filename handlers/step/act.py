@@ -10,8 +10,11 @@ from handlers.rollout.actions import (
     CreatePrimary,
     PauseScaler,
     PrimaryScaler,
+    RestoreRoutes,
+    RestoreService,
     Route,
     RouteTargets,
+    ScaleToPrimary,
     ScaleToZero,
     ScaleUp,
     WorkloadServices,
@@ -19,7 +22,7 @@ from handlers.rollout.actions import (
 from handlers.rollout.objects import DAEMONSET, Object, Ref, merge_patch, resource_version, spec
 from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
 from handlers.rollout.objects.daemonsets import scaled
-from handlers.rollout.objects.services import apex_service, canary_service, primary_service
+from handlers.rollout.objects.services import apex_service, canary_service, primary_service, restored_service
 from handlers.rollout.objects.workloads import (
     create_primary,
     mark_primary,
@@ -50,7 +53,7 @@ def write(world: World, ref: Ref, old: Object | None, new: Object) -> Object:
     return world.cluster.patch(ref, patch, resource_version(old)) if patch else old
 
 
-def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:
+def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # noqa: C901  one case for each action
     """The objects as an action wants them, in the order they are written."""
     match action:
         case Route(weight, mirrored):
@@ -68,6 +71,9 @@ def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:
             # its pods first: nobody has moved on since the target was read, if this write is taken
             yield from _scaled(scene, up=True)
             yield from _paused(scene, pause=False)
+        case ScaleToPrimary():
+            yield from _scaled_to_primary(scene)
+            yield from _paused(scene, pause=False)
         case ScaleToZero():
             yield from _paused(scene, pause=True)
             yield from _scaled(scene, up=False)
@@ -75,6 +81,11 @@ def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:
             yield from _paused(scene, pause=True)
         case PrimaryScaler():
             yield from _primary_scaler(scene)
+        case RestoreService():
+            yield from _restored_service(scene)
+        case RestoreRoutes():
+            existing = {ref: obj for ref, obj in scene.objects.items() if obj is not None}
+            yield from scene.router.restored(scene.canary, existing)
         case CreatePrimary(revision) | CopyToPrimary(revision):
             yield scene.canary.primary, _primary(scene, action, revision)
 
@@ -126,6 +137,22 @@ def _scaled(scene: Scene, *, up: bool) -> Iterator[tuple[Ref, Object]]:
     model = {"spec": {"replicas": least(scene.found(scaler))}} if scaler else primary
     replicas = scale_up_replicas(target, model) if up else 0
     yield ref, {**target, "spec": {**spec(target), "replicas": replicas}}
+
+
+def _scaled_to_primary(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+    target, primary = _target(scene), scene.found(scene.canary.primary) or {}
+    if scene.canary.target.kind is DAEMONSET:
+        yield scene.canary.target, scaled(target, up=True)
+        return
+    replicas = scale_up_replicas(primary, target)
+    yield scene.canary.target, {**target, "spec": {**spec(target), "replicas": replicas}}
+
+
+def _restored_service(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+    ref = scene.canary.service_ref(scene.canary.service.apex)
+    if existing := scene.found(ref):
+        label = selector_label(_target(scene), scene.snapshot.options.selector_labels)
+        yield ref, restored_service(scene.canary, *label, existing)
 
 
 def _primary(scene: Scene, action: CreatePrimary | CopyToPrimary, revision: str) -> Object:

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handlers.rollout import commands, state
-from handlers.rollout.objects import DAEMONSET, Object, Ref, annotations, generation, resource_version, revision, spec
+from handlers.rollout.objects import (
+    DAEMONSET,
+    Object,
+    Ref,
+    annotations,
+    generation,
+    metadata,
+    resource_version,
+    revision,
+    spec,
+)
 from handlers.rollout.objects.autoscalers import pausable, paused
 from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.objects.ownership import managed_fields
@@ -58,6 +68,7 @@ def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine:
     known = state.load(annotations(raw))
     # a rollback must work whatever the analysis says
     back = cause.kind is CauseKind.ALERT or (known is not None and commands.abort(annotations(raw), known))
+    back = back or bool(metadata(raw).get("deletionTimestamp"))
     canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
     router = ROUTERS[config.provider]
     refs = _refs(canary, known, router)
@@ -74,7 +85,7 @@ def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:
 def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:
     """In the middle of a run what a step rests on; otherwise everything that is made for the Canary."""
     few = (canary.target, canary.primary, canary.route_ref, *_scalers(canary, known))
-    if known and (known.phase in ACTIVE or known.phase is Phase.WAITING):
+    if known and not canary.deleting and (known.phase in ACTIVE or known.phase is Phase.WAITING):
         return few
     names = (canary.service.canary, canary.service.primary, canary.service.apex)
     return few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)

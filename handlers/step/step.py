@@ -12,10 +12,11 @@ from handlers.errors import Conflict, Held
 from handlers.rollout import history, state
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
-from handlers.rollout.objects import Object, Ref, annotations, resource_version, revision
+from handlers.rollout.objects import Object, Ref, annotations, metadata, resource_version, revision
 from handlers.rollout.projection import project
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
+from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stages import Stage, live, mine, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
@@ -84,6 +85,8 @@ class _Attempt:
         if decision.actions:
             self.scene = act(self.world, self.scene, decision.actions)
         self._commit(decision)
+        if decision.release:
+            self._release()
         target = "" if self.stage in _QUIET else self.scene.canary.target_name
         return Report(self.stage.value, decision.told, decision.state.phase.value, decision.state.weight, target)
 
@@ -161,10 +164,25 @@ class _Attempt:
         """Compare-and-swap on the Canary, then `.status` after it."""
         ref, raw = self.scene.canary.ref, self.scene.raw
         written = {state.STATE: state.dump(new), **others}
-        patch = {"metadata": {"annotations": written}}
+        patch = {"metadata": {"annotations": written, **self._finalizers()}}
         raw = self.world.cluster.patch(ref, patch, resource_version(raw))
         self.scene = replace(self.scene, raw=raw)
         self._show(new)
+
+    def _finalizers(self) -> Object:
+        """The finalizer comes and goes with `revertOnDeletion`, long before anything is to be put back."""
+        canary = self.scene.canary
+        held = FINALIZER in (metadata(self.scene.raw).get("finalizers") or ())
+        if canary.deleting or held == canary.revert_on_deletion:
+            return {}
+        others = [name for name in canary.finalizers if name != FINALIZER]
+        return {"finalizers": [*others, FINALIZER] if canary.revert_on_deletion else others}
+
+    def _release(self) -> None:
+        """Let the Canary be deleted. What we made goes with it."""
+        others = [name for name in metadata(self.scene.raw).get("finalizers") or () if name != FINALIZER]
+        patch = {"metadata": {"finalizers": others}}
+        self.world.cluster.patch(self.scene.canary.ref, patch, resource_version(self.scene.raw))
 
     def _show(self, standing: State) -> None:
         """Bring `.status` up to a state that stands."""

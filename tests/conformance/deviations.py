@@ -82,6 +82,18 @@ def _capped(scenario: Scenario, writes: list[Row]) -> list[Row]:
     return rows
 
 
+def _reverted(_: Scenario, writes: list[Row]) -> list[Row]:
+    """What is deleted leads to the target before, goes in no special order, and nothing is made again."""
+    if ["canary app", "deleted"] not in writes:
+        return writes
+    end = writes.index(["canary app", "deleted"])
+    service, route = (copy.deepcopy(next(row for row in writes if row[0] == name)) for name in ("svc app", "vs"))
+    service[1]["selector"] = {"app": "app"}
+    route[1]["http"][0]["to"] = {"app": 100}
+    gone = sorted({row[0] for row in writes[end:] if row[1] == "deleted"})
+    return [*writes[:end], service, route, *([name, "deleted"] for name in gone)]
+
+
 DEVIATIONS = (
     Deviation(
         "bootstrap-order",
@@ -112,6 +124,12 @@ DEVIATIONS = (
         "The last step ends at maxWeight, also with stepWeights; Flagger steps over it.",
         "Invariant 1: maxWeight is never overshot.",
         _capped,
+    ),
+    Deviation(
+        "revert-leads-home",
+        "With revertOnDeletion our own Service and VirtualService lead to the target before they go, and stay gone.",
+        "Invariant 1: whichever is deleted first, traffic has where to go. Flagger makes some of them again.",
+        _reverted,
     ),
 )
 

@@ -17,12 +17,14 @@ from tests.lab import Lab, a_canary, a_deployment, an_hpa, new_lab
 Row = list[Any]
 HOST = "http://hooks.test/"
 _MOVE = re.compile(
-    r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: push (?P<version>v\d+)(?P<never>, whose pods never get ready)?"
+    r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: "
+    r"(?:(?P<delete>delete the Canary)|push (?P<version>v\d+)(?P<never>, whose pods never get ready)?)"
 )
 _SCALED = re.compile(r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: app-primary is scaled to (?P<replicas>\d+)")
 _SERVED = ("selector", "ports")
 _ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
 QUIET = 8
+_GONE = {"status": "canary app", "vs": "vs app", "app-primary": "deploy app-primary"}
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Run:
         found = _MOVE.fullmatch(move) or _SCALED.fullmatch(move)
         if not found:
             raise ValueError(f"{move!r} is not a move that this replay knows")
-        status = self.lab.canary.get("status") or {}
+        status = (self.lab.canary or {}).get("status") or {}
         return status.get("phase") == found["phase"] and found["weight"] in (None, str(status["canaryWeight"]))
 
     def _move(self, move: str) -> None:
@@ -95,6 +97,10 @@ class Run:
             return
         found = _MOVE.fullmatch(move)
         assert found
+        if found["delete"]:
+            path = "/apis/flagger.app/v1beta1/namespaces/shop/canaries/app"
+            assert self.lab.api.call("DELETE", path).status == 200
+            return
         image = f"app:{found['version']}"
         if found["never"]:
             self.lab.kubelet.never.add(image)
@@ -103,7 +109,11 @@ class Run:
 
     def _look(self) -> None:
         """Write down what has changed since the last look."""
-        for name, row in self._rows():
+        rows = dict(self._rows())
+        gone = sorted(_GONE.get(name, name) for name in self.seen if name not in rows)
+        self.writes += [[name, "deleted"] for name in gone]  # garbage collection has no order
+        self.seen = {name: row for name, row in self.seen.items() if name in rows}
+        for name, row in rows.items():
             if self.seen.get(name) != row:
                 self.seen[name] = row
                 self.writes.append(row)
@@ -113,7 +123,7 @@ class Run:
         rows: list[tuple[str, Row | None]] = [
             ("target", _workload("target", self.lab.target)),
             *((f"hpa {name}", self._scaler(name)) for name in ("app", "app-primary")),
-            ("status", _status(self.lab.canary.get("status"))),
+            ("status", _status((self.lab.canary or {}).get("status"))),
             *((f"svc {name}", _service(name, self.lab.get(f"v1/services/{name}"))) for name in _names(apex)),
             ("app-primary", _workload("app-primary", self.lab.primary)),
             *((f"dr {name}", self._rule(name)) for name in _names(apex)),

@@ -188,7 +188,8 @@ def finish(lab: Lab, *, limit: int = 80) -> None:
         with suppress(Temporary):
             sweep(lab.world, (), TICK)
         state = state_of(lab)
-        over = state.phase.value in AT_REST and not state.claim and not state.outbox
+        at_rest = state.phase.value in AT_REST and not state.claim and not state.outbox
+        over = lab.canary is None or at_rest
         quiet = quiet + 1 if over and lab.api.store.revision == before else 0
         if quiet > 1:
             return
@@ -197,7 +198,7 @@ def finish(lab: Lab, *, limit: int = 80) -> None:
 
 def state_of(lab: Lab) -> State:
     """The state in the Canary's annotation."""
-    return load(lab.canary["metadata"].get("annotations") or {}) or State()
+    return load((lab.canary or {"metadata": {}})["metadata"].get("annotations") or {}) or State()
 
 
 def picture(lab: Lab) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def picture(lab: Lab) -> dict[str, Any]:
         state_of(lab), seq=0, stepped=None, started=None, deadline=None, observed={}, alerts=tuple(sorted(_alerts(lab)))
     )
     shown = ("phase", "canaryWeight", "failedChecks", "iterations", "lastAppliedSpec", "lastPromotedSpec")
-    status = lab.canary.get("status") or {}
+    status = (lab.canary or {}).get("status") or {}
     scaler = lab.get("keda.sh/v1alpha1/scaledobjects/app") or {"metadata": {}}
     return {
         **specs,

@@ -102,6 +102,20 @@ def approved() -> Lab:
     return asked(lab, PROMOTE)
 
 
+def deleted(lab: Lab) -> Lab:
+    """The user deletes the Canary."""
+    assert lab.api.call("DELETE", "/apis/flagger.app/v1beta1/namespaces/shop/canaries/app").status == 200
+    return lab
+
+
+def to_be_released() -> Lab:
+    """A deletion whose target has its pods again."""
+    lab = deleted(at(new_lab(a_canary(revertOnDeletion=True)), "Progressing", 40))
+    lab.tick()
+    assert lab.phase == "Terminating"
+    return lab
+
+
 def in_the_middle(image: str) -> Lab:
     """The canary carries 40 %, and the user pushes something."""
     lab = at(new_lab(), "Progressing", 40)
@@ -157,6 +171,8 @@ SCENARIOS = (
     Scenario("abort-too-late", lambda: asked(at(new_lab(), "Promoting", 60), ABORT), "Succeeded"),
     Scenario("promote-now", lambda: asked(at(new_lab(), "Progressing", 20), PROMOTE), "Succeeded"),
     Scenario("approved-by-command", approved, "Succeeded"),
+    Scenario("deletion", lambda: deleted(at(new_lab(a_canary(revertOnDeletion=True)), "Progressing", 40)), ""),
+    Scenario("release", to_be_released, ""),
     Scenario("restart-by-a-push", lambda: in_the_middle("app:v3"), "Succeeded"),
     Scenario("scaled-bootstrap", lambda: initializing(scaled(HPA)), "Initialized"),
     Scenario("scaled-start", lambda: pushed(scaled(SCALED_OBJECT)), "Succeeded"),

@@ -12,7 +12,7 @@ from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
 from handlers.rollout.snapshot import Cause, CauseKind, Options, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
-from handlers.rollout.spec.canary import Canary
+from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
 from handlers.rollout.weights import Weights
@@ -191,8 +191,11 @@ def _canaries() -> list[Canary]:
         replace(plain, analysis=replace(asking, threshold=1)),
     ]
     asked = ({ABORT: "1"}, {PROMOTE: "1"}, {PAUSE: "true"})
+    going = [
+        replace(kinds[0], deleting=True, finalizers=(FINALIZER,), revert_on_deletion=revert) for revert in (True, False)
+    ]
     commanded = [replace(kinds[2], annotations=annotations) for annotations in asked]
-    kinds += [*(replace(canary, annotations={RETRY: "1"}) for canary in kinds), *commanded]
+    kinds += [*(replace(canary, annotations={RETRY: "1"}) for canary in kinds), *commanded, *going]
     skipping = [replace(canary, skip_analysis=True) for canary in (plain, kinds[2])]
     scaled = a_canary(spec={"autoscalerRef": {"kind": "ScaledObject", "name": "podinfo"}})
     return [*kinds, *skipping, scaled, replace(plain, deleting=True), replace(plain, suspend=True)]

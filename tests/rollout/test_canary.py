@@ -72,7 +72,8 @@ def test_a_canary_names_its_objects_as_flagger_does() -> None:
         pytest.param({"routeRef": {"name": "route"}}, "route", "route", id="routeRef, for templates"),
         pytest.param({"targetRef": {"name": "podinfo"}}, "target_name", "podinfo", id="a Deployment by default"),
         pytest.param({"autoscalerRef": None, "upstreamRef": {}}, "suspend", False, id="nothing asked for"),
-        pytest.param({"revertOnDeletion": False}, "suspend", False, id="a false flag asks for nothing"),
+        pytest.param({"revertOnDeletion": True}, "revert_on_deletion", True, id="revertOnDeletion"),
+        pytest.param({"revertOnDeletion": False}, "revert_on_deletion", False, id="a false flag asks for nothing"),
     ],
 )
 def test_a_field_of_the_spec(spec: dict[str, Any], name: str, value: Any) -> None:
@@ -179,7 +180,6 @@ BAD = [
         {"targetRef": {"kind": "DaemonSet", "name": "a"}, "autoscalerRef": HPA},
         f"spec.autoscalerRef: {HPA!r} is not possible with a DaemonSet, which has a pod on each of its nodes",
     ),
-    ({"revertOnDeletion": True}, f"spec.revertOnDeletion: {LATER}"),
     ({"upstreamRef": {"name": "up"}}, f"spec.upstreamRef: {LATER}"),
     ({"targetRef": None}, "spec.targetRef.name: is required"),
     (

@@ -7,7 +7,7 @@ import pytest
 
 from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.due import wants_a_look
-from handlers.rollout.spec.canary import Canary
+from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Intent, Kind, Message, Phase, State
 from tests.rollout.strategies import NOW, a_canary, a_claim, a_state, seconds
@@ -19,6 +19,7 @@ PUSHED = TOKENS | {"deployments/podinfo": "4"}
 SUSPENDED = a_canary(spec={"suspend": True})
 DELETING = replace(a_canary(), deleting=True)
 RETRIED = a_canary(annotations={RETRY: "1"})
+GOING = replace(DELETING, finalizers=(FINALIZER,))
 ABORTING = a_canary(annotations={ABORT: "1"})
 PROMOTED = a_canary(annotations={PROMOTE: "1"})
 UNDER_WAY = a_claim(Intent.ROLLBACK, left=1)
@@ -45,6 +46,11 @@ CASES: list[tuple[bool, str, Canary, State | None, dict[str, str]]] = [
     (True, "a retry", RETRIED, known(Phase.FAILED), TOKENS),
     (False, "a retry that was made", RETRIED, known(Phase.FAILED, retried="1"), TOKENS),
     (False, "a retry of what did not fail", RETRIED, known(Phase.SUCCEEDED), TOKENS),
+    (True, "to be reverted", GOING, known(Phase.SUCCEEDED), TOKENS),
+    (True, "nobody has looked", GOING, None, TOKENS),
+    (False, "somebody does", GOING, known(Phase.TERMINATING, claim=a_claim(left=1)), TOKENS),
+    (True, "somebody did", GOING, known(Phase.TERMINATING, claim=a_claim()), TOKENS),
+    (True, "out of a backup", a_canary(), known(Phase.TERMINATING), TOKENS),
     (True, "an abort", ABORTING, known(Phase.PROGRESSING, **JUST_NOW), TOKENS),
     (True, "over a live claim", ABORTING, known(Phase.PROGRESSING, claim=a_claim(left=1)), TOKENS),
     (True, "suspended or not", replace(ABORTING, suspend=True), known(Phase.PROGRESSING, **JUST_NOW), TOKENS),

@@ -12,6 +12,7 @@ from handlers.rollout.actions import (
     CopyToPrimary,
     CreatePrimary,
     Route,
+    ScaleToPrimary,
     ScaleToZero,
     ScaleUp,
 )
@@ -59,9 +60,9 @@ def rollback_wins(case: Case) -> None:
 
 
 def an_intended_rollback_is_all_that_happens(case: Case) -> None:
-    """Whatever the snapshot is, an expired claim to roll back is rolled forward, or waits, or leaves all as it is."""
+    """An expired claim to roll back is rolled forward, or waits, or leaves all as it is; or the Canary goes."""
     claim = case.s.known.claim
-    if claim and claim.intent is Intent.ROLLBACK and case.decision.actions:
+    if claim and claim.intent is Intent.ROLLBACK and case.decision.actions and case.stage is not Stage.TERMINATING:
         assert case.decision.intent is Intent.ROLLBACK
 
 
@@ -190,7 +191,7 @@ def _done(s: Snapshot, decision: Decision) -> Snapshot:
         match action:
             case Route(weight, mirrored):
                 s = replace(s, routes=Weights(100 - weight, weight, mirrored))
-            case ScaleUp() if s.target:
+            case ScaleUp() | ScaleToPrimary() if s.target:
                 s = replace(s, target=replace(s.target, replicas=s.target.replicas or 1, ours=True))
             case ScaleToZero() if s.target:
                 s = replace(s, target=replace(s.target, replicas=0, pods=0, ready=False, ours=True))

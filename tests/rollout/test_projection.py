@@ -23,6 +23,7 @@ CONDITIONS = [
     (Phase.FINALISING, "Unknown", "Canary analysis completed, routing all traffic to primary."),
     (Phase.SUCCEEDED, "True", "Canary analysis completed successfully, promotion finished."),
     (Phase.FAILED, "False", "Canary analysis failed, Deployment scaled to zero."),
+    (Phase.TERMINATING, "Unknown", "Canary is being deleted, the traffic goes back to the target."),
 ]
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stages import RETRY, Stage, live, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
@@ -50,6 +51,7 @@ def stepped_just_now(phase: Phase, **fields: Any) -> Snapshot:
     return a_snapshot(state=a_state(phase, stepped=JUST_NOW, **fields))
 
 
+GOING = replace(a_canary(), deleting=True, finalizers=(FINALIZER,))
 ABORTING = a_canary(annotations={ABORT: "1"})
 PROMOTED = a_canary(annotations={PROMOTE: "1"})
 PAUSED = a_canary(annotations={PAUSE: "true"})
@@ -191,6 +193,11 @@ CASES = [
         "a push while it serves",
         a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), target=a_target(NEWER)),
     ),
+    (Stage.TERMINATING, "our finalizer", a_snapshot(PROGRESSING, weight=10, canary=GOING)),
+    (Stage.TERMINATING, "an alert is late", a_snapshot(PROGRESSING, weight=10, canary=GOING, cause=an_alert())),
+    (Stage.TERMINATING, "nobody has looked yet", a_snapshot(state=None, canary=GOING)),
+    (Stage.BUSY, "a step is under way", a_snapshot(state=a_state(claim=a_claim(left=9)), canary=GOING)),
+    (Stage.BOOTSTRAP, "out of a backup", a_snapshot(state=a_state(Phase.TERMINATING))),
     (Stage.ABORTED, "an abort", a_snapshot(PROGRESSING, weight=10, canary=ABORTING)),
     (Stage.ABORTED, "of what waits", a_snapshot(WAITING, target=a_resting_target(NEW), canary=ABORTING)),
     (Stage.ABORTED, "while paused", a_snapshot(PROGRESSING, canary=replace(ABORTING, suspend=True))),

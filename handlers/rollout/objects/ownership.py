@@ -1,9 +1,10 @@
 """Whose is it: objects by their owner references, fields by their managers; and what a copy leaves behind."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from handlers.rollout.objects import CANARY, Object, Ref, metadata
+from handlers.rollout.objects import CANARY, Object, Ref, annotations, metadata
 from handlers.rollout.spec.canary import Canary
 
 MANAGER = "serinus"
@@ -16,13 +17,12 @@ FLUX_OPT_OUT: Mapping[str, str] = {
 }
 """Keeps Flux from undoing what is rendered here (Flagger: router/util.go, filterMetadata)."""
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Annotation of `kubectl apply`: the manifest, in JSON."""
+
 _FLUX = "toolkit.fluxcd.io"
 _TOOLS = ("argocd.argoproj.io/", PREFIX)
-_BOOKKEEPING = (
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "deployment.kubernetes.io/revision",
-    "deprecated.daemonset.template.generation",
-)
+_BOOKKEEPING = (LAST_APPLIED, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 _TRACKING = ("app.kubernetes.io/instance", "argocd.argoproj.io/instance")
 
 
@@ -87,6 +87,15 @@ def fields_of(entry: Object, *path: str) -> Object | None:
     for key in path:
         node = node.get(key) if node is not None else None
     return node
+
+
+def last_applied(obj: Object) -> Object:
+    """The manifest that `kubectl apply` was last given; empty when there is none that can be read."""
+    try:
+        found = json.loads(annotations(obj).get(LAST_APPLIED, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def copied_annotations(annotations: Mapping[str, str]) -> dict[str, str]:

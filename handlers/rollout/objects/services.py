@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.rollout.objects import Object, annotations, labels, spec
-from handlers.rollout.objects.ownership import FLUX_OPT_OUT, declare, generated, owned_by, with_metadata
+from handlers.rollout.objects.ownership import FLUX_OPT_OUT, declare, generated, last_applied, owned_by, with_metadata
 from handlers.rollout.spec.canary import Canary, CanaryService, CustomMetadata
 
 _SIDECARS = ("istio-proxy", "envoy")
@@ -42,6 +42,15 @@ def apex_service(canary: Canary, target: Object, label: str, value: str, existin
     """The Service that clients call. Where no mesh splits the traffic it leads to the primary's pods."""
     side = _Side(canary.service.apex, canary.service.apex_metadata, label, f"{value}-primary")
     return _service(canary, side, target, existing)
+
+
+def restored_service(canary: Canary, label: str, value: str, existing: Object) -> dict[str, Any]:
+    """The apex Service with its first selector, or else one that leads to the target's pods (its `Finalize`)."""
+    first = spec(last_applied(existing)).get("selector")
+    new = {**existing, "spec": {**spec(existing), "selector": first or {label: value}}}
+    if owned_by(existing, canary):
+        return new
+    return with_metadata(new, labels=labels(new), annotations=declare(new, "annotations", {}))
 
 
 def _service(canary: Canary, side: _Side, target: Object, existing: Object | None) -> dict[str, Any]:

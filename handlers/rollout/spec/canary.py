@@ -15,6 +15,8 @@ from handlers.rollout.spec.target import LONGEST, NAME, Autoscaler, autoscaler, 
 
 PROGRESS_DEADLINE = 600
 """Seconds; Flagger's default, `v1beta1.ProgressDeadlineSeconds`."""
+FINALIZER = "finalizer.flagger.app"
+"""Holds a Canary back until what it changed is as it was; Flagger's, so that one it left behind is let go as well."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -74,6 +76,7 @@ class Canary:
     uid: str
     generation: int
     deleting: bool = False
+    finalizers: tuple[str, ...] = ()
     target_name: str
     target_kind: Kind = DEPLOYMENT
     autoscaler: Autoscaler | None = None
@@ -85,6 +88,7 @@ class Canary:
     progress_deadline: timedelta = timedelta(seconds=PROGRESS_DEADLINE)
     skip_analysis: bool = False
     suspend: bool = False
+    revert_on_deletion: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -130,7 +134,7 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
     spec = Field(obj.get("spec"), "spec")
     namespace = str(meta.get("namespace", ""))
     _provider(spec["provider"], provider)
-    for later in ("revertOnDeletion", "upstreamRef"):
+    for later in ("upstreamRef",):
         if spec[later].given:
             raise BadCanary(f"spec.{later}: is not supported by this version")
     written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
@@ -142,6 +146,7 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
         uid=str(meta.get("uid", "")),
         generation=int(meta.get("generation") or 0),
         deleting=bool(meta.get("deletionTimestamp")),
+        finalizers=tuple(meta.get("finalizers") or ()),
         target_name=name,
         target_kind=kind,
         autoscaler=_autoscaler(spec["autoscalerRef"], kind, lenient=lenient),
@@ -153,6 +158,7 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
         progress_deadline=timedelta(seconds=spec["progressDeadlineSeconds"].whole(PROGRESS_DEADLINE, 0, 10**8)) / scale,
         skip_analysis=skip,
         suspend=spec["suspend"].flag(),
+        revert_on_deletion=spec["revertOnDeletion"].flag(),
         annotations=dict(meta.get("annotations") or {}),
     )
 
