@@ -59,7 +59,7 @@ def test_urls_are_served() -> None:
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     gets = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     probed = {node["httpGet"]["path"] for item in objects() for node in inside(item) if "httpGet" in node}
-    assert {urlsplit(url).path for url in urls()} == {"/", "/alertmanager"} <= posts
+    assert {"/", "/alertmanager"} <= {urlsplit(url).path for url in urls()} <= posts
     assert {urlsplit(url).netloc for url in urls()} == {HOST}
     assert probed == {"/healthz", "/readyz"} <= gets
 
@@ -105,10 +105,12 @@ def test_triggers_are_known_by_their_service_accounts() -> None:
 
 
 def test_containers_are_locked_down() -> None:
-    """No container runs as root, gains rights or writes to its root file system; none has its CPU limited."""
+    """No container of ours runs as root, gains rights or writes to its root file system; none has its CPU limited."""
     for document in objects():
         for node in inside(document):
             for container in node.get("containers") or ():
+                if not container["image"].startswith("serinus"):
+                    continue  # an app or a migration that stands for the reader's own
                 context = {**node.get("securityContext", {}), **container["securityContext"]}
                 assert context["runAsNonRoot"]
                 assert context["runAsUser"] > 0
