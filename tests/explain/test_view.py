@@ -98,6 +98,13 @@ def test_a_suspended_canary_says_so() -> None:
     assert found.next == "suspended by spec.suspend: only rollbacks"
 
 
+def test_a_paused_canary_says_so() -> None:
+    """The annotation is the reason why nothing advances, and it is among what is set."""
+    found = seen(RUNNING, pause="true")
+    assert found.next == "paused by serinus.dev/pause: nothing advances; rollbacks and deadlines go on"
+    assert (found.due, found.marks) == (None, {"serinus.dev/pause": "true"})
+
+
 def test_an_invalid_spec_hides_nothing_of_the_state() -> None:
     """A mistake in the spec is named, and the state is shown all the same."""
     canary = a_canary(analysis={"threshold": "three"})
