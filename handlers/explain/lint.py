@@ -7,6 +7,7 @@ from typing import Any
 
 from handlers.errors import BadCanary
 from handlers.explain.forecast import LIMIT, Step, forecast
+from handlers.explain.page import wrapped
 from handlers.providers import prometheus
 from handlers.providers.template import model, render
 from handlers.rollout.objects import CANARY, Object, metadata
@@ -138,9 +139,9 @@ def text(report: Report) -> Iterator[str]:
         if step is None:
             yield f"  {'...':>9}"
             continue
-        yield f"  {words(step.after):>9}  {step.stage}: {step.decision}"
+        yield from wrapped(f"{step.stage}: {step.decision}", f"  {words(step.after):>9}  ", _INDENT)
         if step.asks:
-            yield f"  {'':>9}    asks {', '.join(step.asks)}"
+            yield from wrapped(f"asks {', '.join(step.asks)}", _INDENT, f"{_INDENT}  ")
 
 
 def _shown(steps: tuple[Step, ...]) -> Iterator[Step | None]:
@@ -154,6 +155,7 @@ def _shown(steps: tuple[Step, ...]) -> Iterator[Step | None]:
 
 
 _LONG = 24
+_INDENT = " " * 15
 
 
 def as_json(report: Report) -> dict[str, Any]:

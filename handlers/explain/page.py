@@ -21,7 +21,7 @@ def page(view: View, now: datetime) -> str:
     """Where a canary is, what it waits for, and each recent step with its reasons; at most 100 columns."""
     lines = [f"Canary {view.ref} ({view.target})", ""]
     for label, text in _facts(view, now):
-        lines += _wrapped(text, f"  {label:<{_LABEL - 2}}", " " * _LABEL)
+        lines += wrapped(text, f"  {label:<{_LABEL - 2}}", " " * _LABEL)
     if view.steps:
         lines += ["", "Steps, the newest last:", ""]
     for step in view.steps:
@@ -59,11 +59,11 @@ def _traffic(view: View) -> str:
 
 def _step(step: Mapping[str, Any]) -> list[str]:
     head = f"  {_at(step)}  {step.get('cause', '-')}: "
-    lines = _wrapped(summary(step), head, " " * 8)
+    lines = wrapped(summary(step), head, " " * 8)
     checks = step.get("checks")
     for check in checks if isinstance(checks, list) else ():
         if isinstance(check, Mapping):
-            lines += _wrapped(_check(check), " " * 8, " " * 10)
+            lines += wrapped(_check(check), " " * 8, " " * 10)
     return lines
 
 
@@ -160,7 +160,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
+def wrapped(text: str, first: str, rest: str) -> list[str]:
+    """A text in lines of the page's width, the first one and the rest with what they begin with."""
     return textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, replace_whitespace=True
     )

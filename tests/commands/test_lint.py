@@ -71,6 +71,17 @@ def test_stdin_lists_and_a_missing_namespace(
     assert report["steps"][1]["weight"] == 20
 
 
+@pytest.mark.parametrize("name", ["shop/canary.yaml", "migration.yaml"])
+def test_the_examples_hold(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is shipped to be copied has no mistake and no field that an API server would drop, and fits the page."""
+    examples = Path(__file__).parents[2] / "knative" / "examples"
+    assert main(["lint", str(examples / name)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "if every check passes" in " ".join(lines)
+    assert not [line for line in lines if "drops it" in line]
+    assert max(len(line) for line in lines if line.startswith(" ")) <= 100
+
+
 @pytest.mark.parametrize(
     ("content", "error"),
     [
