@@ -1,5 +1,6 @@
 """Canaries among VirtualServices and Services that were there before."""
 
+from handlers.sandbox.kube import PODS
 from handlers.sandbox.process import wait_for
 from tests.e2e.town import CANARIES, PATIENCE, App
 
@@ -41,3 +42,28 @@ def test_existing_service_and_virtual_service(app: App) -> None:
     assert traffic.summary().failed == []
     app.kube.delete(CANARIES, app.namespace, "app")
     assert (app.apex()["metadata"]["uid"], app.route()["metadata"]["uid"]) == uids
+
+
+def test_revert_on_deletion(app: App) -> None:
+    """Flagger's test-canary 5: the target serves again before its primary goes, and nobody notices."""
+    app.deploy("1")
+    app.service()
+    app.serves_only("1")
+    with app.traffic() as traffic:
+        app.canary(STEPS, revertOnDeletion=True)
+        app.until("Initialized")
+        assert app.object["metadata"]["finalizers"]
+        app.kube.delete(CANARIES, app.namespace, "app")
+        app.ticks_until(lambda: not app.kube.list(CANARIES, app.namespace)["items"], "the Canary is gone")
+        app.sandbox.wait_rolled_out(app.namespace, "app")
+        app.serves_only("1")
+
+        def owners() -> set[str]:
+            pods = app.kube.list(PODS, app.namespace)["items"]
+            return {pod["metadata"]["ownerReferences"][0]["name"] for pod in pods}
+
+        wait_for(lambda: owners() == {"app"}, "the primary is gone", PATIENCE)
+        app.serves_only("1")
+    assert app.deployment("app")["spec"]["replicas"] == 1
+    assert app.apex()["spec"]["selector"] == {"app": "app"}
+    assert traffic.summary().failed == []

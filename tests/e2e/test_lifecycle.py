@@ -5,7 +5,8 @@ from tests.e2e.town import PATIENCE, App
 
 STEPS = {"maxWeight": 30, "stepWeight": 10}
 MEASURED = {
-    **STEPS,
+    "maxWeight": 30,
+    "stepWeight": 30,
     "interval": "20s",
     "threshold": 3,
     "metrics": [{"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}],
@@ -56,11 +57,11 @@ def test_the_life_of_a_canary(measured: App) -> None:
         assert app.deployment("app")["spec"]["replicas"] == 0
         assert app.deployment()["metadata"]["annotations"]["serinus.dev/promoted"] == before
         app.push("2")
-        app.until("Progressing", 10)
+        app.until("Progressing", 30)
         app.until("Failed")
     with app.traffic():
         app.push("2", touched="once")
-        app.until("Progressing", 10)
+        app.until("Progressing", 30)
         app.until("Succeeded")
     assert app.promoted == "app:2"
     app.serves_only("2")

@@ -13,7 +13,7 @@ import urllib3
 from flask.testing import FlaskClient
 
 from handlers.sandbox.kube import DEPLOYMENTS, SERVICES, VIRTUAL_SERVICES, Resource
-from handlers.sandbox.process import wait_for
+from handlers.sandbox.process import SandboxError, wait_for
 from handlers.sandbox.sandbox import Sandbox
 from handlers.sandbox.traffic import Traffic
 
@@ -139,7 +139,10 @@ class App:
             self.tick()
             return condition()
 
-        wait_for(there, f"{what}; {self.status}", PATIENCE)
+        try:
+            wait_for(there, what, PATIENCE)
+        except SandboxError as error:
+            raise AssertionError(f"{error}, but {self.status}; {self.events()}") from error
 
     def until(self, phase: str, weight: int = 0) -> None:
         """Send ticks until the Canary is in a phase, at a weight."""
