@@ -13,7 +13,8 @@ from handlers.rollout.gates import GATES, Gate
 from handlers.rollout.objects import CANARY, Object, Ref, annotations, resource_version
 from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.rollout.stages import RETRY
-from handlers.rollout.state import Phase, State, time_text
+from handlers.rollout.state import Phase, State
+from handlers.rollout.written import time_text
 from handlers.step.ports import World
 from handlers.step.sweep import Subject, answer, step_each
 

@@ -1,6 +1,7 @@
 """Settings, read once from environment variables; the table that the README shows is `SETTINGS`."""
 
 import difflib
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from handlers.errors import BadSetting
+from handlers.notifiers.knative import EXTENSION, OURS, Sink
+from handlers.rollout.spec.alerts import Provider
 from handlers.rollout.spec.durations import go_duration
 
 PREFIX: Final = "SERINUS_"
@@ -21,6 +24,8 @@ T = TypeVar("T")
 _NAMESPACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[-\w./]*[A-Za-z0-9])?", re.ASCII)
 _LABEL_PREFIX = re.compile(r"\*|[A-Za-z0-9][-\w./]*", re.ASCII)
+_TOKEN = re.compile(r"[!-~]*")
+_OVERRIDES = 'an object as {"extensions": {"name": "value"}}, names of a-z and 0-9 that are not attributes of ours'
 _PROVIDER = re.compile(r"[a-z]+(?::[a-z0-9]+)?")
 _IMAGE = re.compile(r"\*|[a-z0-9][-\w./:@]*", re.ASCII)
 _ACCOUNT = re.compile(r"(?=.{0,253}\Z)(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)?")
@@ -99,6 +104,16 @@ SETTINGS: Final = (
     ),
     Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
     Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
+    Setting("SERINUS_CLUSTER_NAME", "", "Name of the cluster in alerts, as Flagger's `-cluster-name`."),
+    Setting("SERINUS_SLACK_URL", "", "Slack's webhook or API, told about canaries that have no `analysis.alerts`."),
+    Setting("SERINUS_SLACK_TOKEN", "", "Token for it, when it is `https://slack.com/api/chat.postMessage`."),
+    Setting("SERINUS_SLACK_CHANNEL", "general", "Channel there."),
+    Setting("SERINUS_SLACK_USER", "flagger", "Name there."),
+    Setting("SERINUS_SLACK_PROXY_URL", "", "HTTP proxy on the way there."),
+    Setting("SERINUS_MSTEAMS_URL", "", "Microsoft Teams' webhook, told about canaries that have no `analysis.alerts`."),
+    Setting("SERINUS_MSTEAMS_PROXY_URL", "", "HTTP proxy on the way there."),
+    Setting("K_SINK", "", "URL that gets a CloudEvent for each transition; a SinkBinding of Knative's sets it."),
+    Setting("K_CE_OVERRIDES", "", 'Extensions of these, as `{"extensions": {"name": "value"}}`; set like `K_SINK`.'),
 )
 
 
@@ -123,6 +138,9 @@ class Settings:
     job_service_account: str
     time_scale: float
     event_webhook: str = field(repr=False)
+    cluster_name: str
+    messengers: tuple[Provider, ...]
+    sink: Sink | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -159,7 +177,51 @@ class Settings:
             ),
             time_scale=_parsed(values, "SERINUS_TIME_SCALE", _scale, "a number, 1 or more"),
             event_webhook=_url(values, "SERINUS_EVENT_WEBHOOK"),
+            cluster_name=values["SERINUS_CLUSTER_NAME"],
+            messengers=_messengers(values),
+            sink=_sink(values),
         )
+
+
+def _messengers(values: Mapping[str, str]) -> tuple[Provider, ...]:
+    slack = Provider(
+        type="slack",
+        address=_url(values, "SERINUS_SLACK_URL"),
+        channel=values["SERINUS_SLACK_CHANNEL"],
+        username=values["SERINUS_SLACK_USER"],
+        token=_parsed_secret(values, "SERINUS_SLACK_TOKEN"),
+        proxy=_url(values, "SERINUS_SLACK_PROXY_URL"),
+    )
+    teams = Provider(
+        type="msteams",
+        address=_url(values, "SERINUS_MSTEAMS_URL"),
+        proxy=_url(values, "SERINUS_MSTEAMS_PROXY_URL"),
+    )
+    return tuple(messenger for messenger in (slack, teams) if messenger.address)
+
+
+def _parsed_secret(values: Mapping[str, str], name: str) -> str:
+    if not _TOKEN.fullmatch(values[name]):
+        raise BadSetting(f"{name}: (not shown), expected a token of printable ASCII")
+    return values[name]
+
+
+def _sink(values: Mapping[str, str]) -> Sink | None:
+    url, overrides = _url(values, "K_SINK"), values["K_CE_OVERRIDES"]
+    extensions = _parsed(values, "K_CE_OVERRIDES", _extensions, _OVERRIDES) if overrides else {}
+    return Sink(url=url, extensions=extensions) if url else None
+
+
+def _extensions(text: str) -> Mapping[str, str]:
+    """Knative's `CloudEventOverrides`. Names are those that the CloudEvents spec allows, and not our own attributes."""
+    document = json.loads(text)
+    extensions = (document.get("extensions") or {}) if isinstance(document, dict) else None
+    if not isinstance(extensions, dict):
+        raise ValueError  # noqa: TRY004  `_parsed` makes the message
+    for name, value in extensions.items():
+        if not EXTENSION.fullmatch(name) or name in OURS or not isinstance(value, str) or not value.isprintable():
+            raise ValueError
+    return extensions
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
@@ -232,6 +294,6 @@ def _url(values: Mapping[str, str], name: str) -> str:
     except ValueError:  # a port that is no number, a broken IPv6 address
         good = False
     if not good or any(char.isspace() for char in url):
-        shown = repr(url) if "@" not in url and name != "SERINUS_EVENT_WEBHOOK" else "(not shown)"
+        shown = repr(url) if "@" not in url and name == "SERINUS_METRICS_SERVER" else "(not shown)"
         raise BadSetting(f"{name}: {shown}, expected a URL, as http://host:9090")
     return url

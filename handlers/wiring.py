@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from handlers.auth import Review
@@ -46,12 +47,23 @@ def config_of(settings: Settings) -> Config:
         provider=settings.mesh_provider,
         scale=settings.time_scale,
         event_webhook=settings.event_webhook,
+        cluster_name=settings.cluster_name,
+        messengers=settings.messengers,
+        sink=settings.sink,
     )
 
 
 def now() -> datetime:
     """The time."""
     return datetime.now(UTC)  # noqa: TID251  the one place where a process reads its clock
+
+
+def identity(path: Path = Path("/oidc/token")) -> str:
+    """The OIDC token that Knative's SinkBinding mounts, read anew each time, for it is renewed; empty without one."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

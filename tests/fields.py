@@ -205,8 +205,16 @@ REFUSED = (
             "analysis.sessionAffinity.*",
         )
     ),
-    Row("analysis.alerts.*", "Nothing yet.", _ANALYSIS),
-    Row("analysis.webhooks[].muteAlert", "Read.", _WEBHOOK),
+    Row(
+        "analysis.alerts.*",
+        "Who is told about transitions, and how grave they must be.",
+        "test_alerts.py::test_severities",
+    ),
+    Row(
+        "analysis.webhooks[].muteAlert",
+        "Messengers are not told that a gate waits.",
+        "test_alerts.py::test_a_closed_gate_is_told_once",
+    ),
 )
 
 _TEMPLATE = "providers/test_prometheus_provider.py::test_a_plain_template_names_a_server"
@@ -232,9 +240,21 @@ METRIC_TEMPLATE = (
     ),
 )
 
-ALERT_PROVIDER = tuple(
-    Row(field, "Nothing yet.", _ANALYSIS)
-    for field in ("type", "channel", "username", "address", "proxy", "secretRef.*")
+ALERT_PROVIDER = (
+    Row(
+        "type",
+        "`slack`, `msteams`, `discord`, `rocket`, `gchat`.",
+        "notifiers/test_messengers.py::test_secrets_are_not_printed",
+    ),
+    Row("channel", "Where; `general` by default.", "notifiers/test_messengers.py::test_slack_by_its_api"),
+    Row("username", "As whom; `flagger` by default.", "notifiers/test_messengers.py::test_slack_by_its_api"),
+    Row("address", "http or https.", "test_alerts.py::test_a_provider_that_is_wrong"),
+    Row("proxy", "HTTP proxy on the way there.", "test_alerts.py::test_messengers_of_the_settings"),
+    Row(
+        "secretRef.*",
+        "Secret with `address` and `token`, either or both.",
+        "test_alerts.py::test_scheduler_deployment_alerts",
+    ),
 )
 
 FIELDS: Mapping[str, Sequence[Row]] = {

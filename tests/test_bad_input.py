@@ -87,7 +87,9 @@ def test_an_event_webhook_that_is_down_is_asked_ever_more_rarely() -> None:
     lab.step()
     lab.clock.tick(7200)
     lab.step()
-    assert [request.headers["Idempotency-Key"] for request in lab.webhooks.asked] == list(dict.fromkeys(first))
+    told = [request.headers["Idempotency-Key"] for request in lab.webhooks.asked]
+    assert set(first) <= set(told)
+    assert len(told) == len(set(told)) == 2
 
 
 def test_a_suspended_canary_still_tells_what_it_has_done() -> None:

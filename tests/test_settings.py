@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 
 from handlers.errors import BadSetting
+from handlers.notifiers.knative import Sink
+from handlers.rollout.spec.alerts import Provider
 from handlers.settings import SETTINGS, Setting, Settings, ThresholdCounts
 
+SLACK = Provider(
+    type="slack",
+    address="https://slack.com/api/chat.postMessage",
+    channel="releases",
+    username="canary",
+    token="xoxb-1",
+    proxy="http://user:password@proxy.example:3128",
+)
+TEAMS = Provider(type="msteams", address="https://teams.example/hook", proxy="http://proxy.example:3128")
 SUBJECT = "system:serviceaccount:knative-eventing:tick-oidc-sources.knative.dev-pingsource"
 
 
@@ -31,6 +42,9 @@ def test_defaults() -> None:
         job_service_account="",
         time_scale=1.0,
         event_webhook="",
+        cluster_name="",
+        messengers=(),
+        sink=None,
     )
 
 
@@ -54,6 +68,16 @@ def test_every_setting() -> None:
         "SERINUS_LOADTEST_LIMIT": "4",
         "SERINUS_TIME_SCALE": "20",
         "SERINUS_EVENT_WEBHOOK": "https://hooks.example/secret",
+        "SERINUS_CLUSTER_NAME": "blue",
+        "SERINUS_SLACK_URL": "https://slack.com/api/chat.postMessage",
+        "SERINUS_SLACK_TOKEN": "xoxb-1",
+        "SERINUS_SLACK_CHANNEL": "releases",
+        "SERINUS_SLACK_USER": "canary",
+        "SERINUS_SLACK_PROXY_URL": "http://user:password@proxy.example:3128",
+        "SERINUS_MSTEAMS_URL": "https://teams.example/hook",
+        "SERINUS_MSTEAMS_PROXY_URL": "http://proxy.example:3128",
+        "K_SINK": "http://broker.example/shop",
+        "K_CE_OVERRIDES": '{"extensions": {"team": "shop"}}',
     }
     assert environ.keys() == {setting.name for setting in SETTINGS}
     assert Settings.from_env(environ) == Settings(
@@ -74,6 +98,9 @@ def test_every_setting() -> None:
         job_service_account="jobs",
         time_scale=20.0,
         event_webhook="https://hooks.example/secret",
+        cluster_name="blue",
+        messengers=(SLACK, TEAMS),
+        sink=Sink(url="http://broker.example/shop", extensions={"team": "shop"}),
     )
 
 

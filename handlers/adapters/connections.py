@@ -10,6 +10,7 @@ import ssl
 import time
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
+from urllib.parse import unquote
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -86,8 +87,11 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def pools(*, verify: bool) -> urllib3.PoolManager:
-    """Kept-alive connections to any number of hosts, for any number of threads. No retries, redirects, proxies."""
+def pools(*, verify: bool, proxy: str = "") -> urllib3.PoolManager:
+    """Kept-alive connections to any number of hosts, for any number of threads. No retries or redirects.
+
+    `proxy`: the URL of an HTTP proxy that they go through, with its credentials if it asks for them.
+    """
     if verify:
         context = ssl.create_default_context()
     else:
@@ -97,9 +101,18 @@ def pools(*, verify: bool) -> urllib3.PoolManager:
         # whoever wrote disableTLS or insecureSkipVerify knows
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     context.sslsocket_class = _TlsSocket
-    manager = urllib3.PoolManager(_POOLS, maxsize=_CONNECTIONS, ssl_context=context, retries=False)
+    options: dict[str, Any] = {"maxsize": _CONNECTIONS, "ssl_context": context, "retries": False}
+    manager = urllib3.PoolManager(_POOLS, **options) if not proxy else _through(proxy, options)
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return manager
+
+
+def _through(proxy: str, options: dict[str, Any]) -> urllib3.ProxyManager:
+    where, auth = urllib3.util.parse_url(proxy), None
+    if where.auth:
+        auth = urllib3.util.make_headers(proxy_basic_auth=unquote(where.auth))
+    bare = where._replace(auth=None, path=None, query=None, fragment=None).url
+    return urllib3.ProxyManager(bare, _POOLS, proxy_headers=auth, **options)
 
 
 def reason(error: BaseException) -> str:

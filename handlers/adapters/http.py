@@ -1,6 +1,6 @@
 """Sends HTTP requests: webhooks, notifications, queries."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
 import urllib3
@@ -12,6 +12,8 @@ from handlers.step.ports import Request, Response
 
 LIMIT = 64 * 1024
 """Bytes of an answer that are read."""
+PROXIES = 4
+"""Proxies to which connections are kept."""
 
 
 class HttpClient:
@@ -22,6 +24,7 @@ class HttpClient:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
+        self._through = lru_cache(PROXIES)(lambda proxy: connections.pools(verify=True, proxy=proxy))
 
     @cached_property
     def _verified(self) -> urllib3.PoolManager:
@@ -42,7 +45,8 @@ class HttpClient:
             raise Unavailable(f"{_where(request.url)}: {connections.reason(error)}") from None
 
     def _exchange(self, request: Request) -> Response:
-        answer = (self._verified if request.verify else self._unverified).urlopen(
+        direct = self._verified if request.verify else self._unverified
+        answer = (self._through(request.proxy) if request.proxy else direct).urlopen(
             request.method,
             request.url,
             body=request.body or None,

@@ -13,9 +13,10 @@ from handlers.rollout.objects.ownership import PREFIX
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import retry
-from handlers.rollout.state import Phase, State, time_text
+from handlers.rollout.state import Phase, State
 from handlers.rollout.timing import due, slack
 from handlers.rollout.weights import FULL
+from handlers.rollout.written import time_text
 
 _AT_REST = {
     Phase.INITIALIZED: "at rest until the target shows a new revision",

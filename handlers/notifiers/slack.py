@@ -1,13 +1,19 @@
-"""Slack's incoming webhooks: an event webhook that points at one gets what Slack understands."""
+"""Slack: alerts, and event webhooks that point at an incoming webhook of Slack's, which understands only its own."""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
+from handlers.notifiers.attachments import attachments_post
+from handlers.rollout.alerting import Alert, Fact
+from handlers.rollout.spec.alerts import Provider
 from handlers.rollout.spec.analysis import Webhook
 from handlers.rollout.webhook import Notice, Post, Subject
 
 _HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+_WORD = re.compile("[a-z_]{1,64}")
 _WORKFLOWS = ("/workflows/", "/triggers/")
 
 
@@ -35,6 +41,27 @@ def post(hook: Webhook, subject: Subject, notice: Notice) -> Post:
     else:
         content = {**_sender(hook.metadata), "attachments": [_attachment(notice.text, context)]}
     return Post(headers={"Content-Type": "application/json"}, body=json.dumps(content).encode())
+
+
+def alert_post(provider: Provider, alert: Alert) -> Post:
+    """The call that tells Slack, by an incoming webhook or, with a token, by its API (`chat.postMessage`)."""
+    facts = tuple(Fact(fact.name, _escaped(fact.value)) for fact in alert.facts)
+    shown = replace(alert, text=_escaped(alert.text), facts=facts)
+    post = attachments_post(provider, shown, "danger" if alert.grave else "good")
+    bearer = {"Authorization": f"Bearer {provider.token}"} if provider.token else {}
+    return replace(post, headers={**post.headers, **bearer})
+
+
+def refusal(body: bytes) -> str:
+    """Slack's word for why its API refused, which it does with status 200; empty when it did not."""
+    try:
+        answer = json.loads(body)
+    except ValueError:  # an incoming webhook says `ok`
+        return ""
+    if not isinstance(answer, Mapping) or answer.get("ok") is not False:
+        return ""
+    word = str(answer.get("error", ""))
+    return word if _WORD.fullmatch(word) else "refused"
 
 
 def _sender(metadata: Mapping[str, str]) -> dict[str, str]:

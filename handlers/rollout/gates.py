@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 
 from handlers.errors import BadCanary
-from handlers.rollout.state import time_text
+from handlers.rollout.written import time_text
 
 GATES = "serinus.dev/gates"
 

@@ -11,7 +11,7 @@ from handlers.rollout.checks import Finding, HookCheck, MetricCheck
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import Stage
-from handlers.rollout.state import time_text
+from handlers.rollout.written import time_text
 
 HISTORY = "serinus.dev/history"
 LIMIT = 32 * 1024
@@ -34,11 +34,12 @@ def entry(s: Snapshot, stage: Stage, decision: Decision) -> Mapping[str, Any]:
         "revision": decision.state.revision,
     }
     if decision.findings:
-        data["checks"] = [_check(finding) for finding in decision.findings]
+        data["checks"] = [check(finding) for finding in decision.findings]
     return {key: value for key, value in data.items() if value != ""}
 
 
-def _check(finding: Finding) -> Mapping[str, Any]:
+def check(finding: Finding) -> Mapping[str, Any]:
+    """One check as it is remembered: which, how it came out, the value against its limits."""
     data: dict[str, Any] = {"outcome": finding.outcome.value}
     match finding.check:
         case HookCheck(hook=hook):

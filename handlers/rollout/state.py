@@ -7,11 +7,13 @@ refused, never overwritten. Times are RFC 3339 in UTC with milliseconds.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from handlers.errors import BadCanary
+from handlers.rollout import transitions, written
+from handlers.rollout.transitions import Transition
 
 STATE = "serinus.dev/state"
 SCHEMA = 1
@@ -52,11 +54,12 @@ class Intent(Enum):
 
 
 class Kind(Enum):
-    """What waits in the outbox: a message, or the post-rollout webhooks."""
+    """What waits in the outbox: a message, the post-rollout webhooks, or a transition."""
 
     NORMAL = "Normal"
     WARNING = "Warning"
     POST_ROLLOUT = "post-rollout"
+    TRANSITION = "transition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +74,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something to tell: a Kubernetes Event's type and text, the phase it was said in, a stable id, the revision."""
+    """Something to tell: a Kubernetes Event's type and text, the phase it was said in, a stable id, the revision.
+
+    `told`: the receivers that have it already, by their keys.
+    """
 
     kind: Kind
     text: str
     phase: Phase
     id: str = ""
     revision: str = ""
+    transition: Transition | None = None
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +121,6 @@ class State:
     runs: Mapping[str, int] = field(default_factory=dict)
 
 
-def time_text(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def dump(state: State) -> str:
     """The annotation's value; what is at its default is left out."""
     data: dict[str, Any] = {"schema": SCHEMA, "seq": state.seq, "phase": state.phase.value}
@@ -127,7 +130,7 @@ def dump(state: State) -> str:
     data["rest"] = state.rest.value
     for name in _TIMES:
         if moment := getattr(state, name):
-            data[name] = time_text(moment)
+            data[name] = written.time_text(moment)
     if state.claim:
         data["claim"] = _dump_claim(state.claim)
     if state.alerts:
@@ -145,18 +148,23 @@ def _dump_claim(claim: Claim) -> Mapping[str, str]:
         "nonce": claim.nonce,
         "intent": claim.intent.value,
         "revision": claim.revision,
-        "until": time_text(claim.until),
+        "until": written.time_text(claim.until),
     }
 
 
-def _dump_message(message: Message) -> Mapping[str, str]:
-    return {
+def _dump_message(message: Message) -> Mapping[str, Any]:
+    data: dict[str, Any] = {
         "kind": message.kind.value,
         "text": message.text,
         "phase": message.phase.value,
         "id": message.id,
         "revision": message.revision,
     }
+    if message.transition:
+        data["transition"] = transitions.dump(message.transition)
+    if message.told:
+        data["told"] = list(message.told)
+    return data
 
 
 def load(annotations: Mapping[str, str]) -> State | None:
@@ -190,73 +198,47 @@ def _unreadable(why: str) -> BadCanary:
 def _load(data: Mapping[str, Any]) -> State:
     claim = data.get("claim")
     return State(
-        seq=_whole(data["seq"]),
+        seq=written.whole(data["seq"]),
         phase=Phase(data["phase"]),
-        weight=_percent(data.get("weight", 0)),
+        weight=written.percent(data.get("weight", 0)),
         mirrored=bool(data.get("mirrored", False)),
-        iterations=_whole(data.get("iterations", 0)),
-        failed=_whole(data.get("failed", 0)),
-        revision=_text(data.get("revision", "")),
-        promoted=_text(data.get("promoted", "")),
+        iterations=written.whole(data.get("iterations", 0)),
+        failed=written.whole(data.get("failed", 0)),
+        revision=written.text(data.get("revision", "")),
+        promoted=written.text(data.get("promoted", "")),
         rest=Phase(data["rest"]),
-        waiting=_text(data.get("waiting", "")),
-        retried=_text(data.get("retried", "")),
-        seen={str(key): _text(value) for key, value in data.get("seen", {}).items()},
-        started=_time(data.get("started")),
-        stepped=_time(data.get("stepped")),
-        deadline=_time(data.get("deadline")),
-        tell_after=_time(data.get("tell_after")),
+        waiting=written.text(data.get("waiting", "")),
+        retried=written.text(data.get("retried", "")),
+        seen={str(key): written.text(value) for key, value in data.get("seen", {}).items()},
+        started=written.time(data.get("started")),
+        stepped=written.time(data.get("stepped")),
+        deadline=written.time(data.get("deadline")),
+        tell_after=written.time(data.get("tell_after")),
         claim=_load_claim(claim) if claim is not None else None,
-        alerts=tuple(_text(key) for key in data.get("alerts", [])),
+        alerts=tuple(written.text(key) for key in data.get("alerts", [])),
         outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
-        observed={str(key): _text(value) for key, value in data.get("observed", {}).items()},
-        runs={str(key): _whole(value) for key, value in data.get("runs", {}).items()},
+        observed={str(key): written.text(value) for key, value in data.get("observed", {}).items()},
+        runs={str(key): written.whole(value) for key, value in data.get("runs", {}).items()},
     )
 
 
 def _load_claim(data: Mapping[str, str]) -> Claim:
     return Claim(
-        nonce=_text(data["nonce"]),
+        nonce=written.text(data["nonce"]),
         intent=Intent(data["intent"]),
-        revision=_text(data["revision"]),
-        until=_moment(data["until"]),
+        revision=written.text(data["revision"]),
+        until=written.moment(data["until"]),
     )
 
 
-def _load_message(data: Mapping[str, str]) -> Message:
+def _load_message(data: Mapping[str, Any]) -> Message:
+    kind, transition = Kind(data["kind"]), data.get("transition")
     return Message(
-        kind=Kind(data["kind"]),
-        text=_text(data["text"]),
+        kind=kind,
+        text=written.text(data["text"]),
         phase=Phase(data["phase"]),
-        id=_text(data["id"]),
-        revision=_text(data["revision"]),
+        id=written.text(data["id"]),
+        revision=written.text(data["revision"]),
+        transition=transitions.load(transition) if transition is not None else None,
+        told=tuple(written.text(key) for key in data.get("told", [])),
     )
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is not a count")
-    return value
-
-
-def _percent(value: Any) -> int:
-    if _whole(value) > 100:  # noqa: PLR2004  percent
-        raise ValueError(f"{value!r} is not a weight")
-    return int(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a string")
-    return value
-
-
-def _time(value: Any) -> datetime | None:
-    return None if value is None else _moment(value)
-
-
-def _moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    return moment

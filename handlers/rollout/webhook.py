@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from http import HTTPStatus
@@ -38,10 +38,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """What to POST to a webhook."""
+    """What to POST, to a webhook or to `url`. The headers may hold a token."""
 
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes
+    url: str = field(default="", repr=False)
 
 
 class Answer(Enum):

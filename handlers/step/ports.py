@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from handlers.notifiers.knative import Sink
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Kind, Object, Ref
 from handlers.rollout.snapshot import Options
+from handlers.rollout.spec.alerts import Provider
 from handlers.step.durations import Durations
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class Request:
     body: bytes = b""
     timeout: float = 10.0
     verify: bool = True
+    proxy: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +86,19 @@ class Metrics(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the settings say to a step. `scale` divides the durations of every Canary."""
+    """What the settings say to a step. `scale` divides the durations of every Canary.
+
+    `messengers` are told about canaries that have no alerts of their own, `sink` takes CloudEvents.
+    """
 
     metrics_server: MetricServer
     options: Options = field(default_factory=Options)
     provider: str = "istio"
     scale: float = 1.0
     event_webhook: str = field(default="", repr=False)
+    cluster_name: str = ""
+    messengers: tuple[Provider, ...] = ()
+    sink: Sink | None = None
 
 
 def in_turn(calls: "Sequence[Callable[[], T]]") -> "Sequence[T]":
@@ -128,5 +137,6 @@ class World:
     sleep: Callable[[float], None]
     together: Together = in_turn
     spread: Together = in_turn
+    identity: Callable[[], str] = str
     durations: Durations = field(default_factory=Durations)
     token: Callable[[str], str] = no_token

@@ -20,6 +20,7 @@ from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stages import Stage, live, mine, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
+from handlers.rollout.transition import transition
 from handlers.step import tell
 from handlers.step.act import act, with_drift
 from handlers.step.ask import Asking, ask
@@ -121,10 +122,15 @@ class _Attempt:
     def _intend(self, decision: Decision, until: datetime) -> None:
         standing = decision.meanwhile or self.known
         reasons = self._said(decision)[: len(decision.reasons)]
+        if decision.intent is Intent.ROLLBACK:
+            changed = [message for message in self._said(decision) if message.transition]
+            reasons = (*reasons, *tell.to_others(self.world, self.scene.canary, tuple(changed)))
         self._claim(decision.intent, replace(standing, outbox=_kept(standing.outbox, reasons)), until)
 
     def _said(self, decision: Decision) -> tuple[Message, ...]:
-        return tell.with_ids(decision.state, self.nonce, (*decision.reasons, *decision.messages))
+        changed = transition(self.scene.snapshot, decision)
+        said = (*decision.reasons, *decision.messages, *((changed,) if changed else ()))
+        return tell.with_ids(decision.state, self.nonce, said)
 
     def _until(self, asked: Sequence[Check]) -> datetime:
         """When a claim runs out: the time that its questions may take, and a margin for the writes."""
@@ -196,7 +202,7 @@ class _Attempt:
             self._tell_late()
             return
         said = self._said(decision)
-        left = _kept(self.known.outbox, tell.to_webhooks(self.world, self.scene.canary, said))
+        left = _kept(self.known.outbox, tell.to_others(self.world, self.scene.canary, said))
         after = self.scene.snapshot.now + tell.PATIENCE if left else None
         new = replace(
             decision.state,

@@ -1,17 +1,18 @@
-"""Tell what a step did, after it is committed: Kubernetes Events, event webhooks, post-rollout webhooks.
+"""Tell what a step did, after it is committed: Kubernetes Events, webhooks, messengers, CloudEvents.
 
-What goes to webhooks stands in the outbox of the state until it is delivered; its id never changes, so that a receiver
-can tell a second delivery from a second message.
+What goes to others stands in the outbox of the state until each of them has it; its id never changes, so that a
+receiver can tell a second delivery from a second message.
 """
 
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import quote
 
-from handlers.errors import SerinusError, Unavailable
+from handlers.errors import BadCanary, SerinusError, Unavailable
 from handlers.notifiers import slack
 from handlers.rollout.objects import CANARY, EVENT, Ref, timestamp
 from handlers.rollout.objects.ownership import MANAGER
@@ -27,6 +28,7 @@ from handlers.rollout.webhook import (
     event_post,
     idempotency_key,
 )
+from handlers.step.alerts import Receiver, receivers
 from handlers.step.hooks import post_to
 from handlers.step.ports import World
 
@@ -46,9 +48,13 @@ class Teller:
     world: World
     canary: Canary
 
+    down: set[str] = field(default_factory=set)
+    """Receivers that gave no answer; the later messages of this round wait with the one that they did not get."""
+
     def tell(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """Deliver in order; gives back what could not be delivered to its webhooks."""
-        return tuple(told for message in messages for told in self._to_tell(message) if not self._delivered(told))
+        """Deliver in order; gives back what could not be delivered to all its receivers, and who has it."""
+        told = (told for message in messages for told in self._to_tell(message))
+        return tuple(left for message in told if (left := self._delivered(message)))
 
     def _to_tell(self, message: Message) -> Iterator[Message]:
         """The message; for post-rollout webhooks how each was answered, which changes nothing else."""
@@ -58,26 +64,49 @@ class Teller:
         for hook in self.canary.analysis.hooks(Hook.POST_ROLLOUT):
             yield self._post_rollout(message, hook)
 
-    def _delivered(self, message: Message) -> bool:
-        record(self.world, self.canary.ref, self.canary.uid, message)
-        told = [self._event(message, hook) for hook in self._event_hooks()]
-        return all(told)
+    def _delivered(self, message: Message) -> Message | None:
+        """None, or the message with the marks of those who have it now."""
+        if message.kind is not Kind.TRANSITION:
+            record(self.world, self.canary.ref, self.canary.uid, message)
+        wanted = [receiver for receiver in self._receivers(message) if receiver.key not in message.told]
+        have = tuple(receiver.key for receiver in wanted if self._tells(receiver, message))
+        return None if len(have) == len(wanted) else replace(message, told=(*message.told, *have))
 
-    def _event_hooks(self) -> tuple[Webhook, ...]:
-        """A canary's own event webhooks stand in for the one of the settings (events.go, sendEventToWebhook)."""
-        own = self.canary.analysis.hooks(Hook.EVENT)
-        url = self.world.config.event_webhook
-        return own or ((Webhook(type=Hook.EVENT, name="events", url=url),) if url else ())
+    def _receivers(self, message: Message) -> Iterator[Receiver]:
+        if message.kind is Kind.TRANSITION:
+            yield from receivers(self.world, self.canary, message)
+            return
+        for index, hook in enumerate(event_hooks(self.world, self.canary)):
+            yield Receiver(f"event/{index}/{quote(hook.name, safe='')}", partial(self._event, message, hook))
 
-    def _event(self, message: Message, hook: Webhook) -> bool:
+    def _tells(self, receiver: Receiver, message: Message) -> bool:
+        if receiver.key in self.down:
+            return False
+        try:
+            receiver.tell(self.world.now() + PATIENCE)
+        except Unavailable as error:
+            self.down.add(receiver.key)
+            log.warning("%s: %s: %s", self.canary.ref, receiver.key, error)
+            return False
+        except SerinusError as error:
+            log.warning("%s: %s: %s", self.canary.ref, receiver.key, error)
+            if message.kind is Kind.TRANSITION:
+                said = Message(kind=Kind.WARNING, text=str(error), phase=message.phase, id="untold")
+                record(self.world, self.canary.ref, self.canary.uid, said)
+            return False
+        return True
+
+    def _event(self, message: Message, hook: Webhook, deadline: datetime) -> None:
         notice = Notice(text=message.text, type=message.kind.value, at=self.world.now())
         subject, key = self._subject(message), self._key(message, hook)
         to_slack = slack.serves(hook.url)
         post = slack.post(hook, subject, notice) if to_slack else event_post(hook, subject, key, notice)
-        return self._send(hook, post)[0]
+        judgement = post_to(self.world, hook, post, deadline)
+        if judgement.answer is Answer.NO:
+            raise BadCanary(f"webhook {hook.name}: {judgement.reason}")
 
     def _post_rollout(self, message: Message, hook: Webhook) -> Message:
-        yes, reason = self._send(hook, check_post(hook, self._subject(message), self._key(message, hook)))
+        yes, reason = self._asked(hook, check_post(hook, self._subject(message), self._key(message, hook)))
         text = f"Post-rollout check {hook.name} passed" if yes else f"Post-rollout hook {hook.name} failed {reason}"
         kind = Kind.NORMAL if yes else Kind.WARNING
         return replace(message, kind=kind, text=text, id=f"{message.id}.{quote(hook.name, safe='')}")
@@ -89,7 +118,7 @@ class Teller:
     def _key(self, message: Message, hook: Webhook) -> str:
         return idempotency_key(self.canary.uid, message.revision, message.id, hook.name)
 
-    def _send(self, hook: Webhook, post: Post) -> tuple[bool, str]:
+    def _asked(self, hook: Webhook, post: Post) -> tuple[bool, str]:
         try:
             judgement = post_to(self.world, hook, post, self.world.now() + PATIENCE)
         except Unavailable as error:
@@ -114,11 +143,25 @@ def with_ids(state: State, nonce: str, messages: Iterable[Message]) -> tuple[Mes
     )
 
 
-def to_webhooks(world: World, canary: Canary, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Those messages that some webhook has to get, and that so have to outlive this process."""
-    events = bool(canary.analysis.hooks(Hook.EVENT) or world.config.event_webhook)
-    after = bool(canary.analysis.hooks(Hook.POST_ROLLOUT))
-    return tuple(m for m in messages if (after if m.kind is Kind.POST_ROLLOUT else events))
+def to_others(world: World, canary: Canary, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Those messages that somebody beyond the cluster has to get, and that so have to outlive this process."""
+    return tuple(message for message in messages if _is_for_others(world, canary, message))
+
+
+def _is_for_others(world: World, canary: Canary, message: Message) -> bool:
+    match message.kind:
+        case Kind.TRANSITION:
+            return any(True for _ in receivers(world, canary, message))
+        case Kind.POST_ROLLOUT:
+            return bool(canary.analysis.hooks(Hook.POST_ROLLOUT))
+        case Kind.NORMAL | Kind.WARNING:  # pragma: no branch  # there are no other kinds
+            return bool(event_hooks(world, canary))
+
+
+def event_hooks(world: World, canary: Canary) -> tuple[Webhook, ...]:
+    """A canary's own event webhooks stand in for the one of the settings (events.go, sendEventToWebhook)."""
+    own, url = canary.analysis.hooks(Hook.EVENT), world.config.event_webhook
+    return own or ((Webhook(type=Hook.EVENT, name="events", url=url),) if url else ())
 
 
 def record(world: World, canary: Ref, uid: str, message: Message) -> None:

@@ -9,6 +9,7 @@ from handlers.explain.view import View, view
 from handlers.rollout import state
 from handlers.rollout.history import HISTORY
 from handlers.rollout.state import STATE, Claim, Intent, Kind, Message, Phase, State
+from handlers.rollout.written import time_text
 from tests.fakes import EPOCH
 from tests.lab import Lab, a_canary, at, new_lab
 
@@ -43,7 +44,7 @@ def test_json_holds_everything() -> None:
     lab = at(new_lab(), "Progressing", 20)
     data = json.loads(json.dumps(view(lab.canary, lab.clock()).as_json()))
     assert data["weight"] == {"primary": 80, "canary": 20}
-    assert data["stepped"] == state.time_text(lab.clock())
+    assert data["stepped"] == time_text(lab.clock())
     assert data["until"] is None
     assert data["steps"] == json.loads(lab.canary["metadata"]["annotations"][HISTORY])
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from handlers.rollout import objects as kinds
-from handlers.rollout.objects import CANARY, CRON_JOB, EVENT, JOB, METRIC_TEMPLATE, SECRET, Kind
+from handlers.rollout.objects import ALERT_PROVIDER, CANARY, CRON_JOB, EVENT, JOB, METRIC_TEMPLATE, SECRET, Kind
 from tests.manifests.files import objects
 
 KINDS = sorted((item for item in vars(kinds).values() if isinstance(item, Kind)), key=str)
 FULL = {"get", "list", "create", "patch"}
-NEEDED = {JOB: {"get", "create"}, CRON_JOB: {"get"}}
+NEEDED = {ALERT_PROVIDER: {"get"}, JOB: {"get", "create"}, CRON_JOB: {"get"}}
 NEEDED |= {CANARY: {"get", "list", "patch"}, METRIC_TEMPLATE: {"get"}, SECRET: {"get"}, EVENT: {"create"}}
 
 

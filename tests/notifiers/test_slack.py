@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.notifiers.slack import post, serves
+from handlers.notifiers.slack import post, refusal, serves
 from handlers.rollout.spec.analysis import Hook, Webhook
 from handlers.rollout.state import Phase
 from handlers.rollout.webhook import Notice, Subject
@@ -98,3 +98,19 @@ def test_a_workflow_gets_a_flat_object() -> None:
         "phase": "Failed",
         "type": "Warning",
     }
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (b"ok", ""),
+        (b'{"ok": true}', ""),
+        (b"[]", ""),
+        (b'{"ok": false, "error": "invalid_auth"}', "invalid_auth"),
+        (b'{"ok": false, "error": "<script>"}', "refused"),
+        (b'{"ok": false}', "refused"),
+    ],
+)
+def test_slacks_api_refuses_with_200(answer: bytes, word: str) -> None:
+    """Whether Slack's API took a message stands in its answer; of which only a plain word is told."""
+    assert refusal(answer) == word

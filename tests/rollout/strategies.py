@@ -11,10 +11,12 @@ from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outc
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
 from handlers.rollout.snapshot import Cause, CauseKind, Options, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
+from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
+from handlers.rollout.transitions import Transition
 from handlers.rollout.weights import Weights
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -204,8 +206,24 @@ def _canaries() -> list[Canary]:
 CLAIMS = st.builds(
     Claim, nonce=st.sampled_from(["n.1", "mine.1"]), intent=st.sampled_from(Intent), revision=REVISIONS, until=TIMES
 )
+TRANSITIONS = st.builds(
+    Transition,
+    topic=st.text(),
+    at=TIMES,
+    weight=st.integers(0, 100),
+    failed=st.integers(0, 9),
+    severity=st.none() | st.sampled_from(Severity),
+    checks=st.just(()) | st.just(({"metric": "m", "value": 0.5, "min": 1.0, "outcome": "failed"},)),
+)
 MESSAGES = st.builds(
-    Message, kind=st.sampled_from(Kind), text=st.text(), phase=st.sampled_from(Phase), id=st.text(), revision=st.text()
+    Message,
+    kind=st.sampled_from(Kind),
+    text=st.text(),
+    phase=st.sampled_from(Phase),
+    id=st.text(),
+    revision=st.text(),
+    transition=st.none() | TRANSITIONS,
+    told=st.just(()) | st.just(("event/0/news", "sink")),
 )
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
-from handlers.rollout.state import SCHEMA, STATE, Claim, Intent, Phase, State, dump, load, time_text
+from handlers.rollout.state import SCHEMA, STATE, Claim, Intent, Phase, State, dump, load
+from handlers.rollout.written import time_text
 from tests.rollout.strategies import NOW, seconds, states
 
 LEAST = {"schema": SCHEMA, "seq": 7, "phase": "Progressing", "rest": "Initialized"}

@@ -26,6 +26,7 @@ class Kind:
 
 CANARY = Kind("flagger.app", "v1beta1", "canaries", "Canary")
 METRIC_TEMPLATE = Kind("flagger.app", "v1beta1", "metrictemplates", "MetricTemplate")
+ALERT_PROVIDER = Kind("flagger.app", "v1beta1", "alertproviders", "AlertProvider")
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
 DAEMONSET = Kind("apps", "v1", "daemonsets", "DaemonSet")
 HPA = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")

@@ -6,6 +6,8 @@ from datetime import timedelta
 from enum import Enum
 
 from handlers.errors import BadCanary
+from handlers.rollout.spec.alerts import AlertRule
+from handlers.rollout.spec.alerts import parse as parse_alerts
 from handlers.rollout.spec.durations import prometheus_window
 from handlers.rollout.spec.fields import Field
 
@@ -84,6 +86,7 @@ class Analysis:
     canary_ready_threshold: int = 100
     metrics: tuple[Metric, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
 
     def hooks(self, kind: Hook) -> tuple[Webhook, ...]:
         """The webhooks of one type, in the order of the spec."""
@@ -109,6 +112,7 @@ def parse(spec: Field, namespace: str, *, stepped: bool, scale: float) -> Analys
         canary_ready_threshold=spec["canaryReadyThreshold"].whole(100, 0, 100),
         metrics=tuple(_metric(item, namespace, scale) for item in spec["metrics"].items()),
         webhooks=tuple(_webhook(item) for item in spec["webhooks"].items()),
+        alerts=parse_alerts(spec["alerts"], namespace),
     )
     if stepped and not analysis.step_weight and not analysis.step_weights:
         raise BadCanary(f"{spec.path}: needs stepWeight or stepWeights, or the canary would never advance")

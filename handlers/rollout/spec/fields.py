@@ -107,16 +107,22 @@ class Field:
                 raise Field(value, f"{self.path}.{key}").bad("a string")
         return dict(self.mapping())
 
-    def url(self) -> str:
-        """An http or https URL with a host and without credentials."""
+    def url(self, *, credentials: bool = False) -> str:
+        """An http or https URL with a host, and without credentials unless they may be there."""
         text = self.required()
         try:
             parts = urlsplit(text)
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or port == 0:
-            raise Field("(not shown)", self.path).bad("an http or https URL with a host and without credentials")
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or port == 0
+            or (parts.username and not credentials)
+        ):
+            without = "" if credentials else " and without credentials"
+            raise Field("(not shown)", self.path).bad(f"an http or https URL with a host{without}")
         return text
 
 
