@@ -40,6 +40,8 @@ def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
     if view.waiting:
         until = f", until {_moment(view.until)} ({_away(view.until, now)})" if view.until else ""
         yield "waits for", f"{view.waiting}{until}"
+    elif view.until:
+        yield "deadline", f"{_moment(view.until)} ({_away(view.until, now)})"
     if view.started:
         yield "started", f"{_moment(view.started)} ({_away(view.started, now)})"
     if view.stepped:

@@ -51,6 +51,7 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
     assert "  phase     Progressing, 0 % to the canary (mirrored), 100 % to the primary, iteration 3" in lines
     assert "  untold    2 messages wait for their webhooks" in lines
     assert f"  set       serinus.dev/pause: {'p' * 57}..." in lines
+    assert "  deadline  2026-11-23 12:02:05Z (in 2m5s)" in page(replace(found, waiting=""), EPOCH).splitlines()
     assert "  waits for approve" in page(replace(found, waiting="approve", until=None), EPOCH).splitlines()
 
 
