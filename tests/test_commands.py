@@ -1,6 +1,7 @@
 """What a user asks by annotation happens at the next tick, and nothing else."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -165,3 +166,19 @@ def test_nonsense_in_a_pause_holds_and_says_so() -> None:
     lab.tick(2)
     assert lab.weights == (60, 40)
     assert '\'perhaps\', expected "true" or "false"' in lab.events[-1]
+
+
+def test_a_frozen_canary_waits_for_the_end_of_the_window() -> None:
+    """It is told once, with the time; a push waits, and starts when the window is over."""
+    lab = new_lab()
+    lab.until("Initialized")
+    start, end = (lab.clock.moment + timedelta(minutes=minutes) for minutes in (-1, 2))
+    annotate(lab, freeze=f"{start.isoformat()}/{end.isoformat()}")
+    lab.push("app:v2")
+    look(lab, 10)
+    look(lab, 10)
+    assert lab.phase == "Initialized"
+    assert [event for event in lab.events if f"frozen until {end:%Y-%m-%dT%H:%M:%SZ}" in event] == lab.events[-1:]
+    lab.clock.tick(120)
+    finish(lab)
+    assert lab.phase == "Succeeded"

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from handlers.rollout.commands import pause
+from handlers.rollout.freeze import frozen
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.rollout.weights import Weights
@@ -95,7 +96,12 @@ class Snapshot:
     @property
     def hold(self) -> str:
         """Why nothing may start, advance or be promoted now, empty when it may."""
-        return pause(self.canary.annotations)
+        return self.frozen or pause(self.canary.annotations)
+
+    @property
+    def frozen(self) -> str:
+        """Why nobody may start, advance or promote anything now, not even by command; empty when one may."""
+        return frozen(self.canary.annotations, self.now)
 
     @property
     def carried(self) -> int:

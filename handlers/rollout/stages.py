@@ -73,7 +73,9 @@ def stage_of(s: Snapshot) -> Stage:
     if (aborting := _abort(s)) is not None:
         return aborting
     stage = _free(s)
-    return _held(s, stage) if s.hold and stage in _HOLDS else stage
+    if stage in (Stage.APPROVED, Stage.PROMOTE_NOW):
+        return (Stage.HELD if s.known.weight else Stage.HELD_EARLY) if s.frozen else stage
+    return _held(s, stage) if stage in _HOLDS and s.hold else stage
 
 
 def _deleted(s: Snapshot) -> Stage:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
+from handlers.rollout.freeze import FREEZE
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stages import RETRY, Stage, live, stage_of
@@ -55,6 +56,8 @@ GOING = replace(a_canary(), deleting=True, finalizers=(FINALIZER,))
 ABORTING = a_canary(annotations={ABORT: "1"})
 PROMOTED = a_canary(annotations={PROMOTE: "1"})
 PAUSED = a_canary(annotations={PAUSE: "true"})
+FROZEN = a_canary(annotations={FREEZE: "* * * * * 1h"})
+FROZEN_PROMOTED = a_canary(annotations={FREEZE: "* * * * * 1h", PROMOTE: "1"})
 BOTH = {PROMOTE: "1", PAUSE: "true"}
 
 CASES = [
@@ -223,6 +226,11 @@ CASES = [
     (Stage.HELD_EARLY, "paused in Waiting", a_snapshot(WAITING, target=a_resting_target(NEW), canary=PAUSED)),
     (Stage.HELD, "paused in the middle", a_snapshot(PROGRESSING, weight=20, canary=PAUSED)),
     (Stage.HELD, "paused at the end", a_snapshot(PROGRESSING, weight=50, canary=PAUSED)),
+    (Stage.ON_HOLD, "a freeze", a_snapshot(INITIALIZED, target=a_resting_target(NEW), canary=FROZEN)),
+    (Stage.HELD, "frozen in the middle", a_snapshot(PROGRESSING, weight=20, canary=FROZEN)),
+    (Stage.HELD, "against a command", a_snapshot(PROGRESSING, weight=20, canary=FROZEN_PROMOTED)),
+    (Stage.HELD_EARLY, "against one at 0", a_snapshot(PROGRESSING, canary=FROZEN_PROMOTED)),
+    (Stage.HELD_EARLY, "or an approval", a_snapshot(WAITING, target=a_resting_target(NEW), canary=FROZEN_PROMOTED)),
     (Stage.THRESHOLD, "but not a rollback", a_snapshot(state=a_state(failed=2), canary=PAUSED)),
     (Stage.PROMOTING, "nor what is promoted", a_snapshot(PROMOTING, weight=50, canary=PAUSED)),
 ]
