@@ -63,6 +63,11 @@ SETTINGS: Final = (
     Setting(
         "SERINUS_INCLUDE_LABEL_PREFIX", "", "Prefixes of the labels that clones keep, separated by commas; `*`: all."
     ),
+    Setting(
+        "SERINUS_ENABLE_CONFIG_TRACKING",
+        "true",
+        "`false`: leave ConfigMaps and Secrets alone; Flagger's `-enable-config-tracking`.",
+    ),
     Setting("SERINUS_NAMESPACES", "", "Namespaces to work in, separated by commas; empty: all."),
     Setting(
         "SERINUS_THRESHOLD_COUNTS",
@@ -125,6 +130,7 @@ class Settings:
     mesh_provider: str
     selector_labels: tuple[str, ...]
     include_label_prefix: tuple[str, ...]
+    enable_config_tracking: bool
     namespaces: tuple[str, ...]
     threshold_counts: ThresholdCounts
     tokens_dir: Path | None
@@ -160,6 +166,12 @@ class Settings:
             ),
             selector_labels=_items(values, "SERINUS_SELECTOR_LABELS", _LABEL_KEY, "names of labels"),
             include_label_prefix=_items(values, "SERINUS_INCLUDE_LABEL_PREFIX", _LABEL_PREFIX, "prefixes of labels"),
+            enable_config_tracking=_parsed(
+                values,
+                "SERINUS_ENABLE_CONFIG_TRACKING",
+                {"true": True, "false": False}.__getitem__,
+                "true or false",
+            ),
             namespaces=_items(values, "SERINUS_NAMESPACES", _NAMESPACE, "names of namespaces"),
             threshold_counts=_parsed(values, "SERINUS_THRESHOLD_COUNTS", ThresholdCounts, "consecutive or total"),
             tokens_dir=Path(tokens_dir) if tokens_dir else None,

@@ -7,12 +7,25 @@ from collections.abc import Sequence
 
 from handlers.events.argocd import Synced, synced
 from handlers.events.event import Event
-from handlers.rollout.objects import CANARY, DAEMONSET, DEPLOYMENT, HPA, SCALED_OBJECT, Object, Ref, metadata, spec
+from handlers.rollout.objects import (
+    CANARY,
+    CONFIG_MAP,
+    DAEMONSET,
+    DEPLOYMENT,
+    HPA,
+    SCALED_OBJECT,
+    SECRET,
+    Object,
+    Ref,
+    metadata,
+    spec,
+    status,
+)
 from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.step.ports import World
 from handlers.step.sweep import Subject, answer, step_each
 
-_KINDS = (CANARY, DEPLOYMENT, DAEMONSET, HPA, SCALED_OBJECT)
+_KINDS = (CANARY, DEPLOYMENT, DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET)
 _ABOUT = frozenset(kind.name for kind in _KINDS)
 
 
@@ -37,7 +50,12 @@ def _among(about: Synced, namespace: str, canary: Object) -> bool:
         ref = spec(canary).get(field) or {}
         kind = ref.get("kind") or default
         names |= {(one.group, kind, str(ref.get("name"))) for one in _KINDS if one.name == kind}
+    configs = status(canary).get("trackedConfigs") or {}
     return any(
-        resource.namespace == namespace and (resource.group, resource.kind, resource.name) in names
+        resource.namespace == namespace
+        and (
+            (resource.group, resource.kind, resource.name) in names
+            or (resource.group == CONFIG_MAP.group and f"{resource.kind.lower()}/{resource.name}" in configs)
+        )
         for resource in about.resources
     )

@@ -43,6 +43,7 @@ def config_of(settings: Settings) -> Config:
             total=settings.threshold_counts is ThresholdCounts.TOTAL,
             selector_labels=settings.selector_labels,
             include_label_prefixes=settings.include_label_prefix,
+            config_tracking=settings.enable_config_tracking,
         ),
         provider=settings.mesh_provider,
         scale=settings.time_scale,

@@ -250,6 +250,15 @@ def a_lab(
     return Lab(api, clock, cluster, webhooks, prometheus, Kubelet(api, set(never or ())), world)
 
 
+def a_config(lab: Lab, name: str, data: Mapping[str, str], kind: str = "ConfigMap", **more: Any) -> None:
+    """Make a ConfigMap, or a Secret, as a user would; its labels, annotations and so on as keywords."""
+    meta = {"name": name, "namespace": "shop", **more.pop("metadata", {})}
+    body = {"apiVersion": "v1", "kind": kind, "metadata": meta, "data": dict(data), **more}
+    path = f"/api/v1/namespaces/shop/{kind.lower()}s"
+    reply = lab.api.call("POST", path, body, query={"fieldManager": "kubectl"})
+    assert reply.status == 201, reply.body
+
+
 _EMPTY: list[Cluster] = []
 
 

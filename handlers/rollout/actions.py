@@ -51,6 +51,11 @@ class CopyToPrimary:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyConfigs:
+    """Bring the primary's copies of ConfigMaps and Secrets to what the target reads."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadServices:
     """Bring the Services of canary and primary to what the spec says."""
 
@@ -81,6 +86,7 @@ Action = (
     | ScaleToZero
     | CreatePrimary
     | CopyToPrimary
+    | CopyConfigs
     | WorkloadServices
     | ApexService
     | RouteTargets

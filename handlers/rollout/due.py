@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from handlers.rollout import commands
+from handlers.rollout.objects import CONFIG_MAP, SECRET
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import retry
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import due
 
 _AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
+
+CONFIGS = tuple(f"{kind.plural}/" for kind in (CONFIG_MAP, SECRET))
+"""How the short names of ConfigMaps and Secrets begin."""
 
 
 def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str], now: datetime) -> bool:
@@ -36,9 +40,10 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
         return _changed(state, tokens) or retry(canary, state)
     late = state.deadline is not None and now >= state.deadline
     target = f"{canary.target.kind.plural}/{canary.target_name}"
-    pushed = state.observed.get(target) != tokens.get(target, "")
+    pushed = state.observed.get(target) != tokens.get(target, "") or _changed(state, tokens, CONFIGS)
     return late or pushed or due(state, now, canary.analysis.interval)
 
 
-def _changed(state: State, tokens: Mapping[str, str]) -> bool:
-    return any(tokens.get(name, "") != seen for name, seen in state.observed.items())
+def _changed(state: State, tokens: Mapping[str, str], kinds: tuple[str, ...] = ("",)) -> bool:
+    """Whether an object, of the kinds that are named, is not as it was when it was last looked at."""
+    return any(tokens.get(name, "") != seen for name, seen in state.observed.items() if name.startswith(kinds))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from handlers.rollout.objects import Object, status, timestamp
+from handlers.rollout.objects import Object, merge_patch, status, timestamp
 from handlers.rollout.state import Phase, State
 
 # (status of the condition Promoted, its message), as Flagger writes them (canary/status.go, MakeStatusConditions)
@@ -35,6 +35,9 @@ def project(state: State, canary: Object, now: datetime) -> Object:
     }
     moment = timestamp(now)
     patch = {name: value for name, value in fields.items() if current.get(name) != value}
+    shown = current.get("trackedConfigs") or {}
+    if configs := merge_patch(shown, state.configs):
+        patch["trackedConfigs"] = configs
     if condition := _condition(state, current, moment):
         patch["conditions"] = [condition]
     return {**patch, "lastTransitionTime": moment} if patch else {}

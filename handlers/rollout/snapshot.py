@@ -65,6 +65,7 @@ class Options:
     total: bool = False  # failed checks are never reset by a passed one, as Flagger counts
     selector_labels: tuple[str, ...] = ("app", "name", "app.kubernetes.io/name")
     include_label_prefixes: tuple[str, ...] = ()
+    config_tracking: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Snapshot:
 
     `drift`: generated objects differ from what the spec says; known only when all of them were read.
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
+    `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
     """
 
     now: datetime
@@ -85,6 +87,7 @@ class Snapshot:
     drift: bool = False
     scaler_missing: bool = False
     scaler_awake: bool = False
+    copying: bool = False
     mine: str = ""
     options: Options = field(default_factory=Options)
 

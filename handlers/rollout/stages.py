@@ -31,6 +31,7 @@ class Stage(Enum):
     BOOTSTRAP = "bootstrap"
     ROLLING_BACK = "rollback under way"
     COPIED = "copy under way"
+    COPYING = "configs copied"
     ALERTED = "alerted"
     TOO_LATE = "alerted after the copy"
     ABORTED = "aborted"
@@ -95,13 +96,29 @@ def _free(s: Snapshot) -> Stage:
             return Stage.ROLLING_BACK
     if s.canary.suspend:
         return Stage.SUSPENDED
-    if state and state.claim and state.claim.intent is Intent.PROMOTE and state.claim.revision == s.promoted:
-        return Stage.COPIED
+    if begun := _begun(s):
+        return begun
     if s.target is None:
         return Stage.TARGET_MISSING
     if state is None:
         return _unless_missing(s, Stage.BOOTSTRAP)
     return _by_phase(s, state)
+
+
+def _begun(s: Snapshot) -> Stage | None:
+    """How far a promotion came whose claim still stands."""
+    claim = s.known.claim
+    if claim and claim.intent is Intent.PROMOTE and claim.revision == s.promoted:
+        return Stage.COPIED
+    return Stage.COPYING if _copying(s) else None
+
+
+def _copying(s: Snapshot) -> bool:
+    """Whether a promotion has copied configs, of what the target still shows, and not the template."""
+    claim = s.known.claim
+    if not s.copying or claim is None or claim.intent is not Intent.PROMOTE:
+        return False
+    return claim.revision == s.known.revision == _revision(s)
 
 
 def live(s: Snapshot) -> bool:
@@ -124,7 +141,7 @@ def _alert(s: Snapshot) -> Stage:
         return Stage.ALERT_PASSED_OVER
     if began is None or state.started is None or began < state.started:
         return Stage.ALERT_PASSED_OVER
-    if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision:
+    if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or _copying(s):
         return Stage.TOO_LATE
     return Stage.ALERTED
 
@@ -138,7 +155,7 @@ def _abort(s: Snapshot) -> Stage | None:
         return Stage.BUSY
     if state.claim and state.claim.intent is Intent.ROLLBACK:
         return Stage.ROLLING_BACK
-    copied = state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision
+    copied = state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or _copying(s)
     return Stage.ABORTED_TOO_LATE if copied and state.phase is not Phase.WAITING else Stage.ABORTED
 
 

@@ -18,6 +18,8 @@ from handlers.rollout.transitions import Transition
 STATE = "serinus.dev/state"
 SCHEMA = 1
 ALERTS_KEPT = 20
+_PLAIN = ("weight", "mirrored", "iterations", "failed", "revision", "promoted", "waiting", "retried", "baseline")
+_TABLES = ("seen", "observed", "runs", "configs")
 _TIMES = ("started", "stepped", "deadline", "tell_after")
 
 
@@ -95,7 +97,8 @@ class State:
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
     what it waits for. `seen` holds commands, by annotation, that are not to be acted on again. `outbox` is told to
     webhooks by whoever comes after `tell_after`. `observed` holds the generation (or resource version) of each object
-    as last seen, by short name: what a tick compares to know that nothing changed. `runs`: see there.
+    as last seen, by short name: what a tick compares to know that nothing changed. `runs`: see there. `configs` holds
+    the digests of tracked configs as last seen; `baseline` is for `revision.of_target`.
     """
 
     seq: int = 0
@@ -119,12 +122,14 @@ class State:
     tell_after: datetime | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, int] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
+    baseline: str = ""
 
 
 def dump(state: State) -> str:
     """The annotation's value; what is at its default is left out."""
     data: dict[str, Any] = {"schema": SCHEMA, "seq": state.seq, "phase": state.phase.value}
-    for name in ("weight", "mirrored", "iterations", "failed", "revision", "promoted", "waiting", "retried"):
+    for name in _PLAIN:
         if value := getattr(state, name):
             data[name] = value
     data["rest"] = state.rest.value
@@ -137,9 +142,9 @@ def dump(state: State) -> str:
         data["alerts"] = list(state.alerts)
     if state.outbox:
         data["outbox"] = [_dump_message(message) for message in state.outbox]
-    for name in ("seen", "observed", "runs"):
-        if found := getattr(state, name):
-            data[name] = dict(sorted(found.items()))
+    for name in _TABLES:
+        if table := getattr(state, name):
+            data[name] = dict(sorted(table.items()))
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -217,8 +222,10 @@ def _load(data: Mapping[str, Any]) -> State:
         claim=_load_claim(claim) if claim is not None else None,
         alerts=tuple(written.text(key) for key in data.get("alerts", [])),
         outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
-        observed={str(key): written.text(value) for key, value in data.get("observed", {}).items()},
+        observed=_texts(data.get("observed", {})),
         runs={str(key): written.whole(value) for key, value in data.get("runs", {}).items()},
+        configs=_texts(data.get("configs", {})),
+        baseline=written.text(data.get("baseline", "")),
     )
 
 
@@ -242,3 +249,7 @@ def _load_message(data: Mapping[str, Any]) -> Message:
         transition=transitions.load(transition) if transition is not None else None,
         told=tuple(written.text(key) for key in data.get("told", [])),
     )
+
+
+def _texts(value: Mapping[str, Any]) -> Mapping[str, str]:
+    return {str(key): written.text(item) for key, item in value.items()}

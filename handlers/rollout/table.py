@@ -127,6 +127,7 @@ TABLE: Mapping[Stage, Row] = {
     Stage.SKIP_ANALYSIS: Row(advance.skip_analysis, "copy to the primary → Promoting", (Ask.ROLLBACK,), Intent.PROMOTE),
     Stage.PROMOTE_NOW: Row(advance.promote_now, "copy to the primary → Promoting", (Ask.ROLLBACK,), Intent.PROMOTE),
     Stage.COPIED: Row(promotion.copied, "the copy was made → Promoting", (), Intent.PROMOTE),
+    Stage.COPYING: Row(advance.finish_copy, "finish the copy → Promoting", (), Intent.PROMOTE),
     Stage.PROMOTING: Row(
         promotion.shift, "shift back by stepWeightPromotion, or at once → Finalising", (), Intent.SHIFT
     ),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from handlers.rollout.actions import (
     Action,
     ApexService,
+    CopyConfigs,
     CopyToPrimary,
     CreatePrimary,
     PauseScaler,
@@ -21,6 +22,7 @@ from handlers.rollout.actions import (
 )
 from handlers.rollout.objects import DAEMONSET, Object, Ref, merge_patch, resource_version, spec
 from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
+from handlers.rollout.objects.configs import NONE
 from handlers.rollout.objects.daemonsets import scaled
 from handlers.rollout.objects.services import apex_service, canary_service, primary_service, restored_service
 from handlers.rollout.objects.workloads import (
@@ -30,8 +32,9 @@ from handlers.rollout.objects.workloads import (
     scale_up_replicas,
     selector_label,
 )
-from handlers.step.gather import Scene
+from handlers.step import configs as copies
 from handlers.step.ports import World
+from handlers.step.scene import Scene
 
 ADRIFT: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
@@ -53,7 +56,7 @@ def write(world: World, ref: Ref, old: Object | None, new: Object) -> Object:
     return world.cluster.patch(ref, patch, resource_version(old)) if patch else old
 
 
-def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # noqa: C901  one case for each action
+def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # noqa: C901  one case per action
     """The objects as an action wants them, in the order they are written."""
     match action:
         case Route(weight, mirrored):
@@ -87,7 +90,10 @@ def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # n
             existing = {ref: obj for ref, obj in scene.objects.items() if obj is not None}
             yield from scene.router.restored(scene.canary, existing)
         case CreatePrimary(revision) | CopyToPrimary(revision):
+            yield from _copies(scene, action)
             yield scene.canary.primary, _primary(scene, action, revision)
+        case CopyConfigs():
+            yield from _copies(scene, action)
 
 
 def _target(scene: Scene) -> Object:
@@ -155,16 +161,32 @@ def _restored_service(scene: Scene) -> Iterator[tuple[Ref, Object]]:
         yield ref, restored_service(scene.canary, *label, existing)
 
 
+def _copies(scene: Scene, action: CreatePrimary | CopyToPrimary | CopyConfigs) -> Iterator[tuple[Ref, Object]]:
+    """The primary's configs, before the primary that reads them; one that was there before us has what it reads."""
+    if isinstance(action, CopyConfigs):
+        yield from [copies.rendered(scene, config) for config in scene.stale_copies]
+    elif isinstance(action, CopyToPrimary) or scene.found(scene.canary.primary) is None:
+        yield from copies.all_rendered(scene)
+
+
 def _primary(scene: Scene, action: CreatePrimary | CopyToPrimary, revision: str) -> Object:
     options, canary, primary = scene.snapshot.options, scene.canary, scene.found(scene.canary.primary)
     if primary is None:
-        return create_primary(canary, _target(scene), options, revision)
+        return create_primary(canary, _target(scene), options, revision, scene.configs)
     if isinstance(action, CopyToPrimary):
-        return promote_primary(canary, _target(scene), primary, options, revision)
+        return promote_primary(canary, _target(scene), primary, options, revision, scene.configs)
     # one that was there before us: is it the same version as the target?
-    fresh = create_primary(canary, _target(scene), options, revision)
-    same = spec(fresh)["template"].get("spec") == (spec(primary).get("template") or {}).get("spec")
-    return mark_primary(primary, revision if same else "adopted")
+    return mark_primary(primary, revision if _same(scene, primary) else "adopted")
+
+
+def _same(scene: Scene, primary: Object) -> bool:
+    """Whether a primary runs what the target runs, with copies that say the same, or with the very same configs."""
+    ours = [scene.configs] if copies.as_copied(scene) else []
+    runs = (spec(primary).get("template") or {}).get("spec")
+    made = (
+        create_primary(scene.canary, _target(scene), scene.snapshot.options, "", configs) for configs in (*ours, NONE)
+    )
+    return any(spec(fresh)["template"].get("spec") == runs for fresh in made)
 
 
 def with_drift(scene: Scene) -> Scene:
@@ -174,7 +196,7 @@ def with_drift(scene: Scene) -> Scene:
         return scene
     routes = scene.snapshot.routes
     actions = ADRIFT if routes is None else (*ADRIFT, Route(routes.canary, routes.mirrored))
-    drift = any(
+    drift = bool(scene.stale_copies) or any(
         scene.found(ref) is None or merge_patch(scene.found(ref), new)
         for action in actions
         for ref, new in rendered(scene, action)

@@ -13,9 +13,9 @@ from handlers.rollout.objects import METRIC_TEMPLATE, SECRET, Ref
 from handlers.rollout.spec.analysis import DURATION, Metric
 from handlers.rollout.webhook import Answer, Subject, check_post, idempotency_key
 from handlers.rollout.wording import comparison
-from handlers.step.gather import Scene
 from handlers.step.hooks import post_to
 from handlers.step.ports import World
+from handlers.step.scene import Scene
 
 ONLINE = "vector(1)"
 """What every Prometheus can answer (Flagger's `PrometheusProvider.IsOnline`)."""

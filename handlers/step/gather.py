@@ -1,62 +1,27 @@
 """Read the Canary; only after its answer, together, all that it names (protocol rule 1)."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from handlers.rollout import commands, state
-from handlers.rollout.objects import (
-    DAEMONSET,
-    Object,
-    Ref,
-    annotations,
-    generation,
-    metadata,
-    resource_version,
-    revision,
-    spec,
-)
+from handlers.rollout.due import CONFIGS
+from handlers.rollout.objects import DAEMONSET, Object, Ref, annotations, metadata, revision, spec
 from handlers.rollout.objects.autoscalers import pausable, paused
+from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
-from handlers.rollout.objects.ownership import managed_fields
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import ACTIVE
-from handlers.rollout.state import Phase, State
+from handlers.rollout.state import Intent, Phase, State
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
+from handlers.step.configs import missing_text, read, unread
 from handlers.step.ports import Config, World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What was read: the snapshot that is decided on, and the objects that are written on.
-
-    `objects` holds None for what does not exist; what was not read is not in it.
-    """
-
-    snapshot: Snapshot
-    raw: Object
-    objects: Mapping[Ref, Object | None]
-    router: Router
-
-    @property
-    def canary(self) -> Canary:
-        """The spec."""
-        return self.snapshot.canary
-
-    def found(self, ref: Ref) -> Object | None:
-        """An object that was read, None when it does not exist."""
-        return self.objects.get(ref)
-
-    def having(self, ref: Ref, obj: Object) -> "Scene":
-        """The scene after an object was written."""
-        return replace(self, objects={**self.objects, ref: obj})
+from handlers.step.scene import Found, Scene, copies_among
 
 
 def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine: str) -> Scene | None:
@@ -74,8 +39,34 @@ def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine:
     refs = _refs(canary, known, router)
     found = world.together([_reader(world, item) for item in refs])
     objects = dict(zip(refs, found, strict=True))
-    snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config)
-    return Scene(snapshot=replace(snapshot, mine=mine), raw=raw, objects=objects, router=router)
+    configs, more = _configs(world, canary, known, objects[canary.target], back=back)
+    objects |= more
+    known = _knowing(known, configs)
+    snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config, configs)
+    return Scene(snapshot=replace(snapshot, mine=mine), raw=raw, objects=objects, router=router, configs=configs)
+
+
+def _configs(
+    world: World, canary: Canary, known: State | None, target: Object | None, *, back: bool
+) -> tuple[Configs, Found]:
+    """The way back waits for no ConfigMap: it looks only whether a promotion has begun to write the copies."""
+    if target is None or not world.config.options.config_tracking:
+        return replace(unread(target, known), unread=target is None), {}
+    promoting = known is not None and known.claim is not None and known.claim.intent is Intent.PROMOTE
+    if back and not promoting:
+        return unread(target, known), {}
+    return read(world, canary, target, known or State())
+
+
+def _knowing(known: State | None, configs: Configs) -> State | None:
+    """The state with these digests. The first ones of a canary that was there before are its baseline: nothing has
+    changed by looking at them for the first time.
+    """
+    if known is None or configs.unread or known.configs == configs.digests:
+        return known
+    looked = known.configs or any(name.startswith(CONFIGS) for name in known.observed)
+    baseline = known.baseline if looked else revision.of_configs(configs.digests)
+    return replace(known, configs=configs.digests, baseline=baseline)
 
 
 def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:
@@ -106,6 +97,7 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
     objects: Mapping[Ref, Object | None],
     router: Router,
     config: Config,
+    configs: Configs,
 ) -> Snapshot:
     target, primary, route = (objects[ref] for ref in (canary.target, canary.primary, canary.route_ref))
     scaler = objects[canary.scaler] if canary.scaler else None
@@ -114,26 +106,28 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         cause=cause,
         canary=canary,
         state=known,
-        target=_target(target, canary) if target else None,
+        target=_target(target, canary, configs, known) if target else None,
         primary=_primary(primary, canary) if primary else None,
         routes=router.weights(canary, route) if route else None,
         scaler_missing=canary.scaler is not None and scaler is None,
         scaler_awake=scaler is not None and pausable(scaler) and not paused(scaler),
         options=config.options,
+        copying=ahead(configs, copies_among(configs, canary.namespace, objects), primary),
     )
 
 
-def _target(obj: Object, canary: Canary) -> Target:
+def _target(obj: Object, canary: Canary, configs: Configs, known: State | None) -> Target:
+    missing = missing_text(canary.namespace, configs)
     ready = readiness(obj, canary.analysis.canary_ready_threshold)
     daemons = canary.target_kind is DAEMONSET
     return Target(
-        revision=revision.of_target(obj),
+        revision=revision.of_target(obj, configs.digests, known.baseline if known else ""),
         replicas=int(not scaled_to_zero(obj)) if daemons else int(spec(obj).get("replicas", 1)),
-        ready=ready.ready,
+        ready=ready.ready and not missing,
         pods=ready.available,
         ours=daemons or wrote_replicas(obj),  # nobody else gives a DaemonSet its pods back
         exceeded=ready.exceeded,
-        why=ready.reason,
+        why=missing or ready.reason,
     )
 
 
@@ -146,40 +140,3 @@ def _primary(obj: Object, canary: Canary) -> Primary:
         exceeded=ready.exceeded,
         why=ready.reason,
     )
-
-
-def key(ref: Ref) -> str:
-    """The short name of an object in `State.observed`."""
-    return f"{ref.kind.plural}/{ref.name}"
-
-
-def token(obj: Object | None) -> str:
-    """What changes when an object does: its generation, or its resource version where there is none.
-
-    A HorizontalPodAutoscaler has no generation, and its status makes versions all day: who wrote the rest of it, and
-    when, tells its versions apart. A ScaledObject's pause is in an annotation.
-    """
-    if obj is None:
-        return ""
-    if generation(obj):
-        return f"{generation(obj)}{' paused' if paused(obj) else ''}"
-    entries = list(managed_fields(obj))
-    others = [entry for entry in entries if entry.get("subresource") != "status"]
-    if len(others) < len(entries):
-        return f"m{hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]}"
-    return f"v{resource_version(obj)}"
-
-
-def observed(scene: Scene, standing: State) -> Mapping[str, str]:
-    """The tokens of all that was read or written, over those from before.
-
-    A target whose revision the state does not name is not seen yet, or no tick would come to it: a rollback, for one,
-    ends without a look at what was pushed meanwhile.
-    """
-    new = {key(ref): token(obj) for ref, obj in scene.objects.items()}
-    target = scene.snapshot.target
-    if target and target.revision != standing.revision:
-        new[key(scene.canary.target)] = ""
-    all_read = scene.canary.service_ref(scene.canary.service.apex) in scene.objects
-    before = {} if all_read else scene.snapshot.known.observed  # what the spec names no more is not looked at again
-    return {**before, **new, key(scene.canary.ref): token(scene.raw)}

@@ -13,6 +13,7 @@ from handlers.rollout import history, state
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
 from handlers.rollout.objects import Object, Ref, annotations, metadata, resource_version, revision
+from handlers.rollout.objects.configs import ref_of, references
 from handlers.rollout.projection import project
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
@@ -24,8 +25,10 @@ from handlers.rollout.transition import transition
 from handlers.step import tell
 from handlers.step.act import act, with_drift
 from handlers.step.ask import Asking, ask
-from handlers.step.gather import Scene, gather, observed
+from handlers.step.configs import read, with_contents
+from handlers.step.gather import gather
 from handlers.step.ports import World
+from handlers.step.scene import Scene, observed
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ class _Attempt:
 
     def make(self) -> Report:
         """All of it."""
+        if self._copies():
+            self.scene = with_contents(self.world, self.scene)
         asked = checks(self.scene.snapshot, self.stage)
         decision = self._asked(asked) if asked else self._unasked()
         if decision.actions:
@@ -90,6 +95,17 @@ class _Attempt:
             self._release()
         target = "" if self.stage in _QUIET else self.scene.canary.target_name
         return Report(self.stage.value, decision.told, decision.state.phase.value, decision.state.weight, target)
+
+    def _copies(self) -> bool:
+        """Whether configs may be copied in this step."""
+        if not self.scene.configs.digests or self.scene.configs.unread:
+            return False
+        if self.stage is Stage.ADRIFT:
+            return bool(self.scene.stale_copies)
+        primary = self.scene.snapshot.primary
+        made = self.stage is Stage.BOOTSTRAP and primary is not None and bool(primary.promoted)
+        made = made or self.stage is Stage.COPIED
+        return TABLE[self.stage].intent in (Intent.PROMOTE, Intent.BOOTSTRAP) and not made
 
     def _unasked(self) -> Decision:
         decision = decide(self.scene.snapshot, self.stage, ())
@@ -146,6 +162,8 @@ class _Attempt:
         canary = self.scene.canary
         refs = [canary.route_ref]
         if claim.intent in (Intent.PROMOTE, Intent.BOOTSTRAP):
+            copies = self.scene.configs.copies.items()
+            refs += [ref_of(canary.namespace, config, name) for config, name in copies]
             refs.append(canary.primary)
         for ref in refs:
             if old := self.scene.found(ref):
@@ -160,15 +178,23 @@ class _Attempt:
 
     def _recheck(self, subject: str) -> None:
         """Answers about another template than the target's now are worth nothing (protocol rule 9)."""
-        target = self.world.cluster.get(self.scene.canary.target)
-        if target is not None and revision.of_target(target) == subject:
-            return
+        scene, known = self.scene, self.known
+        target = self.world.cluster.get(scene.canary.target)
+        if target is not None:
+            configs = scene.configs
+            if references(target) and not configs.unread and scene.snapshot.options.config_tracking:
+                seen = replace(known, observed=observed(scene, known))
+                configs, _ = read(self.world, scene.canary, target, seen)
+            if revision.of_target(target, configs.digests, known.baseline) == subject:
+                return
         self._swap(settle(self.scene.snapshot), {})
         raise Conflict(f"{self.scene.canary.target}: changed while the step was asking")
 
     def _swap(self, new: State, others: Object) -> None:
         """Compare-and-swap on the Canary, then `.status` after it."""
         ref, raw = self.scene.canary.ref, self.scene.raw
+        if not self.scene.configs.unread:
+            new = replace(new, configs=self.scene.configs.digests)
         written = {state.STATE: state.dump(new), **others}
         patch = {"metadata": {"annotations": written, **self._finalizers()}}
         raw = self.world.cluster.patch(ref, patch, resource_version(raw))

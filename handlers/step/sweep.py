@@ -11,11 +11,13 @@ from handlers.rollout import state
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.objects import (
     CANARY,
+    CONFIG_MAP,
     DAEMONSET,
     DEPLOYMENT,
     DESTINATION_RULE,
     HPA,
     SCALED_OBJECT,
+    SECRET,
     SERVICE,
     VIRTUAL_SERVICE,
     Object,
@@ -28,8 +30,8 @@ from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.state import Kind, Message, Phase
-from handlers.step.gather import key, token
 from handlers.step.ports import World
+from handlers.step.scene import key, token
 from handlers.step.step import step
 from handlers.step.tell import record
 
@@ -40,7 +42,7 @@ BUDGET = timedelta(seconds=20)
 Tokens = dict[str, dict[str, str]]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _WATCHED = (DEPLOYMENT, VIRTUAL_SERVICE, SERVICE, DESTINATION_RULE)
-_SELDOM = (DAEMONSET, HPA, SCALED_OBJECT)
+_SELDOM = (DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from handlers.errors import Unavailable
 from handlers.rollout.objects import HPA
-from tests.lab import Lab, a_canary, a_deployment, an_hpa, new_lab
+from tests.lab import Lab, a_canary, a_config, a_deployment, an_hpa, new_lab
 
 Row = list[Any]
 HOST = "http://hooks.test/"
@@ -21,6 +21,7 @@ _MOVE = re.compile(
     r"(?:(?P<delete>delete the Canary)|push (?P<version>v\d+)(?P<never>, whose pods never get ready)?)"
 )
 _SCALED = re.compile(r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: app-primary is scaled to (?P<replicas>\d+)")
+_CHANGE = re.compile(r"at (?P<phase>\w+)(?P<weight>(?!))?: change ConfigMap (?P<config>[-\w]+)")
 _SERVED = ("selector", "ports")
 _ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
 QUIET = 8
@@ -50,7 +51,7 @@ class Run:
 
     def _lab(self) -> Lab:
         given = self.given
-        if given["objects"] and given["objects"] != "hpa":
+        if given["objects"] not in (None, "config", "hpa"):
             raise ValueError(f"objects {given['objects']!r} are not part of this replay")
         analysis = dict(given["analysis"])
         analysis["webhooks"] = [
@@ -59,7 +60,13 @@ class Run:
         canary = a_canary(**given["spec"])
         canary["spec"]["analysis"] = analysis
         canary["spec"]["service"] = given["service"]
-        lab = new_lab(canary, a_deployment(replicas=given["replicas"]), total=True)
+        deployment = a_deployment(replicas=given["replicas"])
+        if given["objects"] == "config":
+            container = deployment["spec"]["template"]["spec"]["containers"][0]
+            container["envFrom"] = [{"configMapRef": {"name": "app-config"}}]
+        lab = new_lab(canary, deployment, total=True)
+        if given["objects"] == "config":
+            a_config(lab, "app-config", {"k": "a"})
         if given["objects"] == "hpa":
             lab.create(HPA, an_hpa())
         if isinstance(given["metrics"], Mapping):
@@ -83,7 +90,7 @@ class Run:
         return Recording(self.writes, self.lab.events, [_hook(request) for request in self.lab.webhooks.asked])
 
     def _arrived(self, move: str) -> bool:
-        found = _MOVE.fullmatch(move) or _SCALED.fullmatch(move)
+        found = _MOVE.fullmatch(move) or _SCALED.fullmatch(move) or _CHANGE.fullmatch(move)
         if not found:
             raise ValueError(f"{move!r} is not a move that this replay knows")
         status = (self.lab.canary or {}).get("status") or {}
@@ -93,6 +100,10 @@ class Run:
         if scaled := _SCALED.fullmatch(move):
             self.lab.edit("apps/v1/deployments/app-primary", {"spec": {"replicas": int(scaled["replicas"])}})
             self.lab.kubelet.run()
+            self._look()
+            return
+        if changed := _CHANGE.fullmatch(move):
+            self.lab.edit(f"v1/configmaps/{changed['config']}", {"data": {"k": "b"}})
             self._look()
             return
         found = _MOVE.fullmatch(move)
@@ -121,10 +132,12 @@ class Run:
     def _rows(self) -> Sequence[tuple[str, Row]]:
         apex = self.given["service"].get("name", "app")
         rows: list[tuple[str, Row | None]] = [
+            ("cm app-config", self._config("app-config")),
             ("target", _workload("target", self.lab.target)),
             *((f"hpa {name}", self._scaler(name)) for name in ("app", "app-primary")),
             ("status", _status((self.lab.canary or {}).get("status"))),
             *((f"svc {name}", _service(name, self.lab.get(f"v1/services/{name}"))) for name in _names(apex)),
+            ("cm app-config-primary", self._config("app-config-primary")),
             ("app-primary", _workload("app-primary", self.lab.primary)),
             *((f"dr {name}", self._rule(name)) for name in _names(apex)),
             ("vs", _route(self.lab.get(f"networking.istio.io/v1beta1/virtualservices/{apex}"))),
@@ -138,6 +151,13 @@ class Run:
         said = scaler["spec"]
         shown = {"target": said["scaleTargetRef"]["name"], "min": said["minReplicas"], "max": said["maxReplicas"]}
         return [f"hpa {name}", shown]
+
+    def _config(self, name: str) -> Row | None:
+        config = self.lab.get(f"v1/configmaps/{name}")
+        if config is None:
+            return None
+        owners = [owner["kind"] for owner in config["metadata"].get("ownerReferences", [])]
+        return [f"cm {name}", {"data": config["data"], "owner": owners}]
 
     def _rule(self, name: str) -> Row | None:
         rule = self.lab.get(f"networking.istio.io/v1beta1/destinationrules/{name}")

@@ -12,6 +12,8 @@ from typing import Any
 from handlers.errors import Temporary, Unavailable
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Object
+from handlers.rollout.objects.configs import digest, references
+from handlers.rollout.objects.revision import of_target
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.state import State, load
 from handlers.step.ports import Request, Response, World
@@ -201,10 +203,17 @@ def state_of(lab: Lab) -> State:
     return load((lab.canary or {"metadata": {}})["metadata"].get("annotations") or {}) or State()
 
 
+def revision_of(lab: Lab) -> str:
+    """The revision that the target shows now, by its template and its configs."""
+    found = {config: lab.get(f"v1/{config.replace('/', 's/')}") for config in references(lab.target)}
+    digests = {config: digest(config, obj) for config, obj in found.items() if obj}
+    return of_target(lab.target, digests, state_of(lab).baseline)
+
+
 def picture(lab: Lab) -> dict[str, Any]:
     """What a rollout leaves behind, without times, counters, nonces and the order of alerts."""
     specs = {
-        path: (lab.get(path) or {}).get("spec")
+        path: (lab.get(path) or {}).get("data" if "configmaps" in path or "secrets" in path else "spec")
         for path in (
             "apps/v1/deployments/app",
             "apps/v1/deployments/app-primary",
@@ -215,6 +224,7 @@ def picture(lab: Lab) -> dict[str, Any]:
             "apps/v1/daemonsets/app-primary",
             "autoscaling/v2/horizontalpodautoscalers/app-primary",
             "keda.sh/v1alpha1/scaledobjects/app-primary",
+            *("v1/configmaps/app-config", "v1/configmaps/app-config-primary", "v1/secrets/app-secret-primary"),
             *("v1/services/app", "v1/services/app-canary", "v1/services/app-primary"),
         )
     }

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 
 from handlers.rollout.objects import Object
 from handlers.rollout.objects.daemonsets import scaled_to_zero
-from handlers.rollout.objects.revision import of_target
 from handlers.rollout.state import Intent
 from tests.fakes import WRITES
 from tests.lab import Lab
-from tests.protocol.harness import Watcher, state_of
+from tests.protocol.harness import Watcher, revision_of, state_of
 
 MAX_WEIGHT = 60
 INTERVAL = timedelta(seconds=10)
@@ -29,10 +28,12 @@ class Observer:
     raised: datetime | None = None
     weight: int = 0
     promoted: str = ""
+    config: object = None
 
     def __post_init__(self) -> None:
         self.weight = (self.lab.weights or (100, 0))[1]
         self.promoted = self._promoted()
+        self.config = (self.lab.get("v1/configmaps/app-config-primary") or {}).get("data")
 
     @property
     def watcher(self) -> Watcher:
@@ -51,6 +52,8 @@ class Observer:
             self._scaled()
         elif path.endswith(("/deployments/app-primary", "/daemonsets/app-primary")):
             self._copied()
+        elif path.endswith("/configmaps/app-config-primary"):
+            self._configured()
         elif path.endswith("/canaries/app"):
             self._swapped()
 
@@ -59,7 +62,7 @@ class Observer:
             self.broken.append(what)
 
     def _asked(self) -> None:
-        claim, target = state_of(self.lab).claim, of_target(self.lab.target)
+        claim, target = state_of(self.lab).claim, revision_of(self.lab)
         if claim and claim.intent is Intent.PROMOTE and claim.revision == target:
             self.passed.add(target)
 
@@ -89,6 +92,14 @@ class Observer:
         if self.promoted != before:
             self._must(self.promoted in self.passed, f"5: {self.promoted} was copied and had not passed its last step")
             self._must(self.promoted not in self.intended, f"3: {self.promoted} was copied after its rollback's intent")
+
+    def _configured(self) -> None:
+        state = state_of(self.lab)
+        copy = self.lab.get("v1/configmaps/app-config-primary")["data"]
+        if copy != self.config:
+            self._must(state.revision in self.passed, f"5: {copy} was copied and had not passed its last step")
+            self._must(state.revision not in self.intended, f"3: {copy} was copied after its rollback's intent")
+        self.config = copy
 
     def _swapped(self) -> None:
         state = state_of(self.lab)

@@ -9,7 +9,20 @@ from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
-from tests.lab import TICK, Lab, a_canary, a_daemonset, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
+from tests.lab import (
+    TICK,
+    Lab,
+    a_canary,
+    a_config,
+    a_daemonset,
+    a_deployment,
+    a_scaled_object,
+    an_alert,
+    an_hpa,
+    at,
+    new_lab,
+    scaled_by,
+)
 from tests.protocol.harness import finish, twin
 
 NEWS = {"name": "news", "type": "event", "url": "http://hooks.test/news"}
@@ -132,6 +145,29 @@ def after_a_failed_check(lab: Lab, weight: int, times: int) -> Lab:
     return lab
 
 
+def with_configs() -> Lab:
+    """A lab whose target reads a ConfigMap and a Secret."""
+    deployment = a_deployment()
+    sources = [{"configMapRef": {"name": "app-config"}}, {"secretRef": {"name": "app-secret"}}]
+    deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"] = sources
+    lab = new_lab(a_canary(), deployment)
+    a_config(lab, "app-config", {"k": "a"})
+    a_config(lab, "app-secret", {"k": "YQ=="}, "Secret")
+    return lab
+
+
+def with_changed_configs(weight: int) -> Lab:
+    """Both have been changed, and the canary has come to a weight with them."""
+    lab = with_configs()
+    lab.until("Initialized")
+    finish(lab)
+    lab.edit("v1/configmaps/app-config", {"data": {"k": "b"}})
+    lab.edit("v1/secrets/app-secret", {"data": {"k": "Yg=="}})
+    while lab.weights != (100 - weight, weight):
+        lab.tick()
+    return lab
+
+
 SCENARIOS = (
     Scenario("bootstrap-clone", new_lab, "Initialized"),
     Scenario("bootstrap-routes", initializing, "Initialized"),
@@ -144,6 +180,10 @@ SCENARIOS = (
     Scenario("promotion-after-a-failed-check", lambda: after_a_failed_check(new_lab(), 60, 1), "Succeeded"),
     Scenario("shift", lambda: at(new_lab(), "Promoting", 60), "Succeeded"),
     Scenario("shift-by-steps", lambda: at(with_analysis(stepWeightPromotion=20), "Promoting", 60), "Succeeded"),
+    Scenario("bootstrap-with-configs", with_configs, "Initialized"),
+    Scenario("start-with-configs", lambda: with_changed_configs(0), "Succeeded"),
+    Scenario("promotion-with-configs", lambda: with_changed_configs(60), "Succeeded"),
+    Scenario("alert-with-configs", lambda: with_changed_configs(60), "Failed", alert=True),
     Scenario("finalising", lambda: at(new_lab(), "Finalising"), "Succeeded"),
     Scenario("finalising-with-hooks", lambda: at(with_analysis(webhooks=ALL_HOOKS), "Finalising"), "Succeeded"),
     Scenario("failed-check", lambda: at(new_lab(), "Progressing", 40), "Failed", bad=True),

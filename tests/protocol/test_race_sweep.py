@@ -11,17 +11,19 @@ import pytest
 
 from handlers.rollout.objects import SCALED_OBJECT
 from handlers.rollout.objects.autoscalers import PAUSED
+from handlers.rollout.objects.configs import COPIED, carried
 from handlers.rollout.snapshot import Cause
 from tests.fakes import WRITES, Prometheus
 from tests.lab import TICK, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Handler, Trace, Watcher, content, finish, picture, process, run, state_of, twin
 from tests.protocol.invariants import Observer, told_twice
-from tests.protocol.scenarios import SUCCESS, after_a_failed_check, daemons, pushed, scaled
+from tests.protocol.scenarios import SUCCESS, after_a_failed_check, daemons, pushed, scaled, with_changed_configs
 
 ALL = 1_000
 LATE = 41
 """Seconds after which the claim of a process that stands still has run out."""
 V1, V2, V3 = "app:v1", "app:v2", "app:v3"
+CONFIGURED = ("Succeeded", V1)
 PROMOTED, BACK, NEXT = ("Succeeded", V2), ("Failed", V1), ("Succeeded", V3)
 
 
@@ -87,16 +89,18 @@ def races() -> Iterator[Race]:
         "start": lambda: pushed(new_lab()),
         "advance": lambda: at(new_lab(), "Progressing", 40),
         "last-step": lambda: at(new_lab(), "Progressing", 60),
+        "last-step-configs": lambda: with_changed_configs(60),
         "promoting": lambda: at(new_lab(), "Promoting", 60),
         "finalising": lambda: at(new_lab(), "Finalising"),
         "rollback": lambda: after_a_failed_check(new_lab(), 40, 2),
     }
     for stage, ready in plain.items():
         first = FAILS if stage == "rollback" else TICKS
-        alone = BACK if stage == "rollback" else PROMOTED
+        alone = {"rollback": BACK, "last-step-configs": CONFIGURED}.get(stage, PROMOTED)
         alerted = {
             "start": {PROMOTED, BACK},
             "last-step": {PROMOTED, BACK},
+            "last-step-configs": {CONFIGURED, BACK},
             "promoting": {PROMOTED},
             "finalising": {PROMOTED},
         }.get(stage, {BACK})
@@ -208,4 +212,7 @@ def to_the_end(race: Race, lab: Lab, observer: Observer, schedule: tuple[int, in
     assert not observer.broken, (schedule, observer.broken)
     assert (lab.phase, image) in race.ends, (schedule, lab.events)
     assert picture(lab)["scaler"] in (None, {PAUSED: "0"}), (schedule, lab.events)
+    for config, copied in carried(lab.primary).items():
+        copy = lab.get(f"v1/{config.replace('/', 's/')}-primary")
+        assert copy["metadata"]["annotations"][COPIED] == copied, (schedule, lab.events)
     assert race.second.pushes or not told_twice(lab), (schedule, lab.events)

@@ -124,5 +124,13 @@ def test_a_strange_condition_is_replaced(conditions: Any) -> None:
 
 
 def test_strangers_fields_of_the_status_stay() -> None:
-    """Flagger's tracked configs, for one: a merge patch names only what is ours."""
-    assert "trackedConfigs" not in project(a_state(), {"status": {"trackedConfigs": {"a": "b"}}}, NOW)
+    """A merge patch names only what is ours."""
+    assert "sessionAffinityCookie" not in project(a_state(), {"status": {"sessionAffinityCookie": "a"}}, NOW)
+
+
+def test_tracked_configs_are_those_of_the_state() -> None:
+    """As in Flagger, by `configmap/NAME`; one that the pods read no longer is taken out."""
+    state = a_state(configs={"configmap/a": "1", "secret/b": "2"})
+    patch = project(state, {"status": {"trackedConfigs": {"secret/b": "2", "secret/c": "3"}}}, NOW)
+    assert patch["trackedConfigs"] == {"configmap/a": "1", "secret/c": None}
+    assert "trackedConfigs" not in project(state, {"status": {"trackedConfigs": state.configs}}, NOW)

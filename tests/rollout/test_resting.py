@@ -8,6 +8,7 @@ import pytest
 
 from handlers.rollout.actions import (
     ApexService,
+    CopyConfigs,
     CreatePrimary,
     PauseScaler,
     PrimaryScaler,
@@ -40,7 +41,7 @@ from tests.rollout.strategies import (
 )
 
 RATE = Metric(name="request-success-rate", window="1m", low=99.0)
-OBJECTS = (WorkloadServices(), ApexService(), RouteTargets())
+OBJECTS = (CopyConfigs(), WorkloadServices(), ApexService(), RouteTargets())
 NOBODY = {"primary": a_primary(**lost())}
 
 
@@ -127,7 +128,7 @@ def test_a_bootstrap_ends_with_the_target() -> None:
     s = a_snapshot(Phase.INITIALIZING, target=a_target(OLD), routes=Weights(50, 50))
     decision = decided(s)
     assert decision.intent is Intent.BOOTSTRAP
-    assert decision.actions == (*OBJECTS, Route(0), ScaleToZero())
+    assert decision.actions == (*OBJECTS[1:], Route(0), ScaleToZero())
     state = decision.state
     assert (state.phase, state.rest, state.revision, state.promoted) == (
         Phase.INITIALIZED,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.rollout.objects.revision import of_target
+from handlers.rollout.objects.revision import of_configs, of_target
 
 CONTAINER = {"name": "app", "image": "app:v1"}
 
@@ -43,3 +43,20 @@ def test_a_change_in_the_template_is_a_new_revision() -> None:
     ]
     revisions = {of_target(target(template)) for template in [base, *changed]}
     assert len(revisions) == len(changed) + 1
+
+
+def test_configs_are_part_of_a_revision() -> None:
+    """Other contents are another revision; without any it is what it was before there was tracking."""
+    deployment = target({"spec": {"containers": [CONTAINER]}})
+    plain = of_target(deployment)
+    assert of_target(deployment, {}) == plain
+    assert len({plain, of_target(deployment, {"configmap/a": "1"}), of_target(deployment, {"configmap/a": "2"})}) == 3
+
+
+def test_the_first_look_at_configs_starts_no_rollout() -> None:
+    """With the configs of that look the template alone tells the revision, as it did before."""
+    deployment = target({"spec": {"containers": [CONTAINER]}})
+    first, second = {"configmap/a": "1"}, {"configmap/a": "2"}
+    assert of_target(deployment, first, of_configs(first)) == of_target(deployment)
+    assert of_target(deployment, second, of_configs(first)) == of_target(deployment, second)
+    assert of_configs({}) == ""

@@ -78,6 +78,13 @@ CASES = [
         "target or not",
         held(PROGRESSING, Intent.PROMOTE, primary=a_primary(NEW), target=None),
     ),
+    (Stage.COPYING, "configs were copied", held(PROGRESSING, Intent.PROMOTE, copying=True)),
+    (Stage.FIRST_STEP, "configs are newer by chance", held(PROGRESSING, Intent.RAISE, copying=True)),
+    (
+        Stage.REVERTED,
+        "configs were copied, and the target went back",
+        held(PROGRESSING, Intent.PROMOTE, copying=True, target=a_target(OLD)),
+    ),
     (Stage.FIRST_STEP, "a copy was claimed and not made", held(PROGRESSING, Intent.PROMOTE)),
     (Stage.TARGET_MISSING, "no target", a_snapshot(target=None)),
     (Stage.TARGET_MISSING, "nor a state", a_snapshot(state=None, target=None)),

@@ -4,11 +4,11 @@ Rules from Flagger's canary/deployment_controller.go and canary/daemonset_contro
 as it must be; the caller sends the difference.
 """
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from handlers.errors import BadCanary
 from handlers.rollout.objects import DAEMONSET, Object, annotations, labels, metadata, spec
+from handlers.rollout.objects.configs import NONE, Configs, said, with_copies
 from handlers.rollout.objects.daemonsets import without_scale
 from handlers.rollout.objects.ownership import (
     MANAGER,
@@ -22,6 +22,7 @@ from handlers.rollout.objects.ownership import (
     with_metadata,
     without_flux,
 )
+from handlers.rollout.objects.parts import at, each
 from handlers.rollout.snapshot import Options
 from handlers.rollout.spec.canary import Canary
 
@@ -45,7 +46,9 @@ def selector_label(target: Object, labels: tuple[str, ...]) -> tuple[str, str]:
     )
 
 
-def create_primary(canary: Canary, target: Object, options: Options, promoted: str) -> dict[str, Any]:
+def create_primary(
+    canary: Canary, target: Object, options: Options, promoted: str, configs: Configs = NONE
+) -> dict[str, Any]:
     """A new primary that runs what the target runs (createPrimaryDeployment). `promoted` is the target's revision.
 
     Raises BadCanary when the target has no label to select by, or is a DaemonSet that does not roll by itself.
@@ -56,7 +59,7 @@ def create_primary(canary: Canary, target: Object, options: Options, promoted: s
     if canary.target_kind is not DAEMONSET:
         carried["replicas"] = _replicas(target) or 1
     carried["selector"] = {"matchLabels": {label: value}}
-    carried["template"] = _template(target, options)
+    carried["template"] = _template(target, options, configs)
     new = with_metadata(
         generated(canary.primary, canary, None),
         labels=copied_labels(labels(target), options.include_label_prefixes) | {label: value},
@@ -65,7 +68,9 @@ def create_primary(canary: Canary, target: Object, options: Options, promoted: s
     return {**new, "spec": carried}
 
 
-def promote_primary(canary: Canary, target: Object, primary: Object, options: Options, promoted: str) -> dict[str, Any]:
+def promote_primary(  # noqa: PLR0913, PLR0917  what a version is made of
+    canary: Canary, target: Object, primary: Object, options: Options, promoted: str, configs: Configs = NONE
+) -> dict[str, Any]:
     """The primary with the version of the target (Promote). `promoted` is the target's revision.
 
     Flagger drops all other annotations and labels of the primary; here they stay. Its random `flagger-id` in the pod
@@ -78,7 +83,7 @@ def promote_primary(canary: Canary, target: Object, primary: Object, options: Op
     carried = {key: item for key, item in spec(target).items() if key not in _OWN}
     if (replicas := _replicas(target)) and not canary.autoscaler:
         carried["replicas"] = replicas
-    carried["template"] = _template(target, options)
+    carried["template"] = _template(target, options, configs)
     followed = copied_annotations(including(annotations(target), options.include_label_prefixes))
     new = with_metadata(
         generated(canary.primary, canary, primary),
@@ -126,7 +131,7 @@ def _replicas(workload: Object) -> int:
     return int(spec(workload).get("replicas") or 0)
 
 
-def _template(target: Object, options: Options) -> dict[str, Any]:
+def _template(target: Object, options: Options, configs: Configs) -> dict[str, Any]:
     """The target's pod template, told apart by label and by the terms that spread its pods."""
     template = without_scale(spec(target).get("template") or {})
     label, value = _primary_label(target, options)
@@ -134,24 +139,25 @@ def _template(target: Object, options: Options) -> dict[str, Any]:
         template,
         # pods keep the labels that a copy of an object drops: network policies and monitors select by them
         labels=without_flux(labels(template)) | {label: value},
-        annotations=copied_annotations(annotations(template)),
+        annotations={**copied_annotations(annotations(template)), **said(configs)},
     )
-    return {**new, "spec": _pod_spec(spec(template), str(metadata(target).get("name", "")), options.selector_labels)}
+    pod = with_copies(spec(template), configs.copies)
+    return {**new, "spec": _pod_spec(pod, str(metadata(target).get("name", "")), options.selector_labels)}
 
 
 def _pod_spec(pod: Object, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
     """Terms about the target's pods become terms about the primary's (getPrimaryDeploymentTemplateSpec)."""
 
     def term(obj: Object) -> Object:
-        return _at(obj, "labelSelector", lambda selector: _selector(selector, name, keys))
+        return at(obj, "labelSelector", lambda selector: _selector(selector, name, keys))
 
     def anti_affinity(obj: Object) -> Object:
         preferred = "preferredDuringSchedulingIgnoredDuringExecution"
-        obj = _at(obj, preferred, _each(lambda weighted: _at(weighted, "podAffinityTerm", term)))
-        return _at(obj, "requiredDuringSchedulingIgnoredDuringExecution", _each(term))
+        obj = at(obj, preferred, each(lambda weighted: at(weighted, "podAffinityTerm", term)))
+        return at(obj, "requiredDuringSchedulingIgnoredDuringExecution", each(term))
 
-    pod = _at(pod, "topologySpreadConstraints", _each(term))
-    return dict(_at(pod, "affinity", lambda affinity: _at(affinity, "podAntiAffinity", anti_affinity)))
+    pod = at(pod, "topologySpreadConstraints", each(term))
+    return dict(at(pod, "affinity", lambda affinity: at(affinity, "podAntiAffinity", anti_affinity)))
 
 
 def _selector(selector: Object, name: str, keys: tuple[str, ...]) -> Object:
@@ -159,16 +165,7 @@ def _selector(selector: Object, name: str, keys: tuple[str, ...]) -> Object:
         return f"{value}-primary" if key in keys and value == name else value
 
     def expression(obj: Object) -> Object:
-        return _at(obj, "values", lambda values: [renamed(obj["key"], value) for value in values])
+        return at(obj, "values", lambda values: [renamed(obj["key"], value) for value in values])
 
-    selector = _at(selector, "matchLabels", lambda pairs: {key: renamed(key, value) for key, value in pairs.items()})
-    return _at(selector, "matchExpressions", _each(expression))
-
-
-def _at(obj: Object, key: str, change: Callable[[Any], Any]) -> Object:
-    """The object with one part changed, if it has that part."""
-    return {**obj, key: change(obj[key])} if obj.get(key) else obj
-
-
-def _each(change: Callable[[Object], Object]) -> Callable[[Iterable[Object]], list[Object]]:
-    return lambda items: [change(item) for item in items]
+    selector = at(selector, "matchLabels", lambda pairs: {key: renamed(key, value) for key, value in pairs.items()})
+    return at(selector, "matchExpressions", each(expression))

@@ -192,6 +192,12 @@ def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
     )
 
 
+def finish_copy(s: Snapshot, _: Findings) -> Decision:
+    """All checks had agreed, and configs are copied: to go back would leave them with an old template."""
+    decision = _copy(s, (), "finish the copy to the primary that was begun")
+    return replace(decision, actions=(CopyToPrimary(s.known.revision),))
+
+
 def skip_analysis(s: Snapshot, findings: Findings) -> Decision:
     """The spec wants no analysis: copy as soon as the canary is ready; the shift still waits for the primary."""
     if stop := held(s, findings):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from handlers.rollout.actions import (
     Action,
     ApexService,
+    CopyConfigs,
     CreatePrimary,
     PauseScaler,
     Route,
@@ -85,7 +86,7 @@ def at_rest(s: Snapshot, _: Findings) -> Decision:
 
 def adrift(s: Snapshot, findings: Findings) -> Decision:
     """Somebody changed what we make, or a step ended half-way: put it back (protocol rule 14)."""
-    actions: list[Action] = [*scaler(s), WorkloadServices(), ApexService(), RouteTargets()]
+    actions: list[Action] = [*scaler(s), CopyConfigs(), WorkloadServices(), ApexService(), RouteTargets()]
     if s.primary_can_serve:
         actions.append(Route(0))
         if s.scaler_awake:

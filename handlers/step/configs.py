@@ -1,0 +1,144 @@
+"""Read the ConfigMaps and Secrets that a target's pods read: metadata in bulk, contents only where they are needed."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from handlers.errors import BadCanary, Conflict
+from handlers.rollout.objects import Kind, Object, Ref, metadata, resource_version
+from handlers.rollout.objects.configs import (
+    KINDS,
+    MISSING,
+    NONE,
+    Configs,
+    copy_name,
+    copy_of,
+    digest,
+    opted_out,
+    ref_of,
+    references,
+    same_contents,
+    tracked,
+)
+from handlers.rollout.spec.canary import Canary
+from handlers.rollout.state import State
+from handlers.step.ports import World
+from handlers.step.scene import Found, Scene, key, token
+
+
+def unread(target: Object | None, known: State | None) -> Configs:
+    """The configs as they were when they were last read."""
+    if target is None or known is None:
+        return replace(NONE, unread=True)
+    digests = {config: known.configs[config] for config in references(target) if config in known.configs}
+    return Configs(digests=digests, unread=True)
+
+
+def read(world: World, canary: Canary, target: Object, known: State) -> tuple[Configs, Found]:
+    """The configs as they are, and they and their copies by their metadata. Raises Unavailable.
+
+    One list per kind, whatever the number of configs, and one more read of each that the state does not know as it is.
+    """
+    names = references(target)
+    there = _listed(world, canary.namespace, {KINDS[name.partition("/")[0]] for name in names})
+    objects: dict[Ref, Object | None] = {}
+    wanted = [name for name in names if name in there and not opted_out(there[name])]
+    new = [name for name in wanted if known.observed.get(key(ref_of("", name))) != token(there[name])]
+    for name, obj in zip(new, _got(world, [ref_of(canary.namespace, name) for name in new]), strict=True):
+        if obj is None:
+            del there[name]
+        else:
+            there[name] = obj
+    digests: dict[str, str] = {}
+    for name, needed in names.items():
+        objects[ref_of(canary.namespace, name)] = there.get(name)
+        if found := _digest(name, there.get(name), known, fresh=name in new, needed=needed):
+            digests[name] = found
+    copies = {name: copy_name(canary, name, there) for name in digests if name in there}
+    for name, copied in copies.items():
+        ref = ref_of(canary.namespace, name, copied)
+        objects[ref] = there.get(f"{name.partition('/')[0]}/{copied}")
+    missing = tuple(name for name, needed in names.items() if needed and name not in there)
+    return Configs(digests=digests, copies=copies, missing=missing), objects
+
+
+def _digest(name: str, obj: Object | None, known: State, *, fresh: bool, needed: bool) -> str:
+    """Empty: it is not tracked. One that is gone says what it said, for pods that have read it run on with it."""
+    if obj is None:
+        return known.configs.get(name, MISSING) if needed else ""
+    if not fresh:
+        return "" if opted_out(obj) else known.configs.get(name, "")
+    return digest(name, obj) if tracked(name, obj) else ""
+
+
+def _listed(world: World, namespace: str, kinds: Iterable[Kind]) -> dict[str, Object]:
+    """The metadata of all configs of these kinds, by config."""
+
+    def reader(kind: str) -> Callable[[], dict[str, Object]]:
+        def listed() -> dict[str, Object]:
+            items = world.cluster.list_metadata(KINDS[kind], namespace)
+            return {f"{kind}/{metadata(item).get('name', '')}": item for item in items}
+
+        return listed
+
+    found: dict[str, Object] = {}
+    for some in world.together([reader(kind) for kind in KINDS if KINDS[kind] in kinds]):
+        found |= some
+    return found
+
+
+def _got(world: World, refs: Iterable[Ref]) -> list[Object | None]:
+    def reader(ref: Ref) -> Callable[[], Object | None]:
+        return lambda: world.cluster.get(ref)
+
+    return list(world.together([reader(ref) for ref in refs]))
+
+
+def with_contents(world: World, scene: Scene) -> Scene:
+    """The scene with all configs and copies in full, for a step that may copy them; before its claim (rules 2 and 8).
+
+    Raises Conflict when one has changed meanwhile, BadCanary when one is missing.
+    """
+    namespace, configs = scene.canary.namespace, scene.configs
+    if configs.missing:
+        raise BadCanary(f"{missing_text(namespace, configs)}, so the primary cannot have a copy")
+    sources = [ref_of(namespace, name) for name in configs.copies]
+    copies = [ref_of(namespace, name, copied) for name, copied in configs.copies.items()]
+    full = dict(zip([*sources, *copies], _got(world, [*sources, *copies]), strict=True))
+    for ref, obj in full.items():
+        if resource_version(obj or {}) != resource_version(scene.found(ref) or {}):
+            raise Conflict(f"{ref}: changed while it was read")
+    return replace(scene, objects={**scene.objects, **full})
+
+
+def rendered(scene: Scene, config: str) -> tuple[Ref, Object]:
+    """A copy as it must be. Raises BadCanary when what is there cannot be made into it."""
+    namespace, prefixes = scene.canary.namespace, scene.snapshot.options.include_label_prefixes
+    source = scene.found(ref_of(namespace, config))
+    assert source is not None  # noqa: S101  only what exists has a copy
+    ref = ref_of(namespace, config, scene.configs.copies[config])
+    return ref, copy_of(scene.canary, config, source, ref, scene.found(ref), prefixes)
+
+
+def all_rendered(scene: Scene) -> list[tuple[Ref, Object]]:
+    """All copies as they must be, in the order of writing: what no pod reads yet goes first.
+
+    Raises BadCanary when one of them cannot be written, so before any is.
+    """
+    there = scene.copies
+    made = [rendered(scene, config) for config in sorted(there, key=lambda config: (there[config] is not None, config))]
+    names = [ref for ref, _ in made]
+    if len(set(names)) < len(names):
+        raise BadCanary(f"{scene.canary.ref}: two copies would have one name: {', '.join(map(str, names))}")
+    return made
+
+
+def as_copied(scene: Scene) -> bool:
+    """Whether all copies say what their sources say."""
+    pairs = [(scene.found(ref_of(scene.canary.namespace, name)), copy) for name, copy in scene.copies.items()]
+    return all(source and copy and same_contents(source, copy) for source, copy in pairs)
+
+
+def missing_text(namespace: str, configs: Configs) -> str:
+    """Which configs are missing; empty when none is."""
+    names = ", ".join(str(ref_of(namespace, name)) for name in configs.missing)
+    return f"{names} does not exist, and the pods need it" if names else ""

@@ -1,0 +1,105 @@
+"""What a step has read, and how it remembers which version of each object that was."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from handlers.rollout.due import CONFIGS
+from handlers.rollout.objects import Object, Ref, generation, resource_version
+from handlers.rollout.objects.autoscalers import paused
+from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
+from handlers.rollout.objects.ownership import managed_fields
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.canary import Canary
+from handlers.rollout.state import State
+from handlers.routers.router import Router
+
+Found = Mapping[Ref, Object | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What was read: the snapshot that is decided on, and the objects that are written on.
+
+    `objects` holds None for what does not exist; what was not read is not in it. Configs and their copies are
+    there by their metadata only, until a step needs what they say.
+    """
+
+    snapshot: Snapshot
+    raw: Object
+    objects: Found = field(repr=False)  # among them Secrets
+    router: Router
+    configs: Configs = NONE
+
+    @property
+    def copies(self) -> Mapping[str, Object | None]:
+        """The primary's copies of configs as they were read, by config."""
+        return copies_among(self.configs, self.canary.namespace, self.objects)
+
+    @property
+    def stale_copies(self) -> list[str]:
+        """The configs whose copy is not what the primary was made with."""
+        return stale(self.configs, self.copies, self.found(self.canary.primary))
+
+    @property
+    def canary(self) -> Canary:
+        """The spec."""
+        return self.snapshot.canary
+
+    def found(self, ref: Ref) -> Object | None:
+        """An object that was read, None when it does not exist."""
+        return self.objects.get(ref)
+
+    def having(self, ref: Ref, obj: Object) -> "Scene":
+        """The scene after an object was written."""
+        return replace(self, objects={**self.objects, ref: obj})
+
+
+def copies_among(configs: Configs, namespace: str, objects: Found) -> Mapping[str, Object | None]:
+    """The copies of configs among what was read, by config."""
+    return {config: objects.get(ref_of(namespace, config, name)) for config, name in configs.copies.items()}
+
+
+def key(ref: Ref) -> str:
+    """The short name of an object in `State.observed`."""
+    return f"{ref.kind.plural}/{ref.name}"
+
+
+def token(obj: Object | None) -> str:
+    """What changes when an object does: its generation, or its resource version where there is none.
+
+    A HorizontalPodAutoscaler has no generation, and its status makes versions all day: who wrote the rest of it, and
+    when, tells its versions apart. A ScaledObject's pause is in an annotation.
+    """
+    if obj is None:
+        return ""
+    if generation(obj):
+        return f"{generation(obj)}{' paused' if paused(obj) else ''}"
+    entries = list(managed_fields(obj))
+    others = [entry for entry in entries if entry.get("subresource") != "status"]
+    if len(others) < len(entries):
+        return f"m{hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]}"
+    return f"v{resource_version(obj)}"
+
+
+def observed(scene: Scene, standing: State) -> Mapping[str, str]:
+    """The tokens of all that was read or written, over those from before.
+
+    A target whose revision the state does not name is not seen yet, or no tick would come to it: a rollback, for one,
+    ends without a look at what was pushed meanwhile. Nor is a copy that has to be put right.
+    """
+    new = {key(ref): token(obj) for ref, obj in scene.objects.items()}
+    target = scene.snapshot.target
+    if target and target.revision != standing.revision:
+        new[key(scene.canary.target)] = ""
+    for config in scene.stale_copies:
+        new[key(ref_of("", config, scene.configs.copies[config]))] = ""
+    all_read = scene.canary.service_ref(scene.canary.service.apex) in scene.objects
+    # what the spec, or the pods, name no more is not looked at again, or it would look changed for ever
+    before = {
+        name: seen
+        for name, seen in scene.snapshot.known.observed.items()
+        if (scene.configs.unread if name.startswith(CONFIGS) else not all_read)
+    }
+    return {**before, **new, key(scene.canary.ref): token(scene.raw)}

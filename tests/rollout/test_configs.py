@@ -1,0 +1,290 @@
+"""ConfigMaps and Secrets: found wherever pods can read them, told apart, copied for the primary and for nobody else."""
+
+import json
+from typing import Any
+
+import pytest
+
+from handlers.errors import BadCanary
+from handlers.rollout.objects import CONFIG_MAP, SECRET, Ref
+from handlers.rollout.objects.configs import (
+    CONFIGS,
+    COPIED,
+    Configs,
+    ahead,
+    carried,
+    copy_name,
+    copy_of,
+    digest,
+    opted_out,
+    references,
+    said,
+    stale,
+    tracked,
+    with_copies,
+)
+from handlers.rollout.objects.workloads import create_primary, promote_primary
+from handlers.rollout.snapshot import Options
+from handlers.rollout.spec import canary as specs
+from handlers.rollout.spec.canary import Canary
+
+OURS = {"kind": "Canary", "name": "podinfo", "uid": "u-1"}
+THEIRS = {"kind": "Canary", "name": "other", "uid": "u-2"}
+
+
+def canary() -> Canary:
+    """A Canary named podinfo."""
+    spec = {"targetRef": {"kind": "Deployment", "name": "podinfo"}, "skipAnalysis": True, "service": {"port": 9898}}
+    return specs.parse({"metadata": {"namespace": "default", "name": "podinfo", "uid": "u-1"}, "spec": spec})
+
+
+def env(kind: str, name: str, **more: Any) -> dict[str, Any]:
+    """A variable that is read from a key."""
+    return {"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": "k", **more}}}
+
+
+POD = {
+    "volumes": [
+        {"name": "none", "emptyDir": {}},
+        {"name": "v1", "configMap": {"name": "map-vol"}},
+        {"name": "v2", "secret": {"secretName": "secret-vol"}},
+        {
+            "name": "v3",
+            "projected": {
+                "sources": [
+                    {"configMap": {"name": "map-projected"}},
+                    {"secret": {"name": "secret-projected"}},
+                    {"downwardAPI": {}},
+                ]
+            },
+        },
+    ],
+    "containers": [
+        {
+            "name": "podinfo",
+            "env": [{"name": "A", "value": "1"}, env("configMap", "map-env"), env("secret", "secret-env")],
+            "envFrom": [{"configMapRef": {"name": "map-all"}}, {"prefix": "P_", "secretRef": {"name": "secret-all"}}],
+        },
+        {"name": "side"},
+    ],
+    "initContainers": [
+        {
+            "name": "init",
+            "env": [env("configMap", "map-init-env"), env("secret", "secret-init-env")],
+            "envFrom": [{"configMapRef": {"name": "map-init"}}, {"secretRef": {"name": "secret-init"}}],
+        }
+    ],
+}
+WHERE = ("env", "all", "vol", "projected", "init-env", "init")
+ALL = sorted([f"configmap/map-{place}" for place in WHERE] + [f"secret/secret-{place}" for place in WHERE])
+
+
+def workload(pod: dict[str, Any], **template: Any) -> dict[str, Any]:
+    """A target whose pods say this."""
+    spec = {"selector": {"matchLabels": {"app": "podinfo"}}, "template": {"spec": pod, **template}}
+    return {"metadata": {"name": "podinfo", "namespace": "default"}, "spec": spec}
+
+
+def config_map(data: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    """A ConfigMap called app."""
+    return {"metadata": {"name": "app", "uid": "m-1"}, "data": {"k": "v"} if data is None else data, **more}
+
+
+def secret(uid: str = "s-1", **more: Any) -> dict[str, Any]:
+    """A Secret called app."""
+    return {"metadata": {"name": "app", "uid": uid}, "type": "Opaque", "data": {"k": "aHVudGVyMg=="}, **more}
+
+
+def test_configs_are_found_wherever_pods_read_them() -> None:
+    """ConfigTracker_ConfigMaps, ConfigTracker_Secrets: env, envFrom, volumes, projected volumes, init containers."""
+    assert sorted(references(workload(POD))) == ALL
+    assert references({"spec": {}}) == {}
+
+
+def test_all_references_read_the_copies() -> None:
+    """ApplyPrimaryConfigs: each of them, and nothing else in the pod changes."""
+    copies = {config: f"{config.partition('/')[2]}-primary" for config in ALL}
+    found = with_copies(POD, copies)
+    assert sorted(references(workload(found))) == sorted(f"{config}-primary" for config in ALL)
+    assert with_copies(found, {f"{config}-primary": config.partition("/")[2] for config in ALL}) == POD
+    assert with_copies(POD, {}) == POD
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "needed"),
+    [(True, True, False), (True, False, True), (False, True, True), (False, False, True)],
+)
+def test_one_reference_that_is_not_optional_makes_it_needed(first: bool, second: bool, needed: bool) -> None:
+    """ConfigTracker_HasConfigChanged, optional: whatever the order of the references is."""
+    pod = {"containers": [{"env": [env("configMap", "a", optional=first), env("configMap", "a", optional=second)]}]}
+    assert references(workload(pod)) == {"configmap/a": needed}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "out"),
+    [
+        ("flagger.app/config-tracking", "disabled", True),
+        ("flagger.app/config-tracking", "disable", True),
+        ("serinus.dev/config-tracking", "disabled", True),
+        ("flagger.app/config-tracking", "enabled", False),
+        ("flagger.app/other", "disabled", False),
+    ],
+)
+def test_its_owner_may_opt_out(annotation: str, value: str, out: bool) -> None:
+    """ConfigIsDisabled: by Flagger's annotation, as Flagger reads it, or by ours."""
+    obj = config_map(metadata={"name": "app", "annotations": {annotation: value}})
+    assert opted_out(obj) is out
+    assert tracked("configmap/app", obj) is not out
+
+
+@pytest.mark.parametrize(
+    ("type_", "is_tracked"),
+    [
+        ("Opaque", True),
+        ("kubernetes.io/tls", True),
+        ("kubernetes.io/basic-auth", True),
+        ("kubernetes.io/ssh-auth", True),
+        ("kubernetes.io/dockerconfigjson", False),
+        ("kubernetes.io/service-account-token", False),
+    ],
+)
+def test_secrets_are_tracked_by_type(type_: str, is_tracked: bool) -> None:
+    """Those of registries and service accounts are not, as in Flagger (getRefFromSecret)."""
+    assert tracked("secret/app", secret(type=type_)) is is_tracked
+
+
+@pytest.mark.parametrize(
+    ("changed", "differs"),
+    [
+        (config_map(), False),
+        (config_map({"k": "w"}), True),
+        (config_map({"l": "v"}), True),
+        (config_map(binaryData={"b": "AA=="}), True),
+        (config_map(immutable=True), False),
+        (config_map(metadata={"name": "app", "uid": "m-2", "labels": {"a": "b"}}), False),
+    ],
+    ids=["same", "value", "key", "binaryData", "immutable", "made again"],
+)
+def test_a_digest_tells_contents(changed: dict[str, Any], differs: bool) -> None:
+    """It moves with data and binaryData, and with nothing else."""
+    assert (digest("configmap/app", changed) != digest("configmap/app", config_map())) is differs
+
+
+def test_a_secret_cannot_be_guessed_from_its_digest() -> None:
+    """The same contents have another digest in every Secret: who tries passwords needs the uid, and so the Secret."""
+    assert digest("secret/app", secret()) == digest("secret/app", secret())
+    assert digest("secret/app", secret()) != digest("secret/app", secret("s-2"))
+    assert digest("secret/app", secret()) != digest("configmap/app", secret())
+
+
+@pytest.mark.parametrize(
+    ("owners", "name"),
+    [
+        pytest.param(None, "app-primary", id="free"),
+        pytest.param([OURS], "app-primary", id="ours"),
+        pytest.param([], "app-podinfo-primary", id="nobody's"),
+        pytest.param([THEIRS], "app-podinfo-primary", id="another Canary's"),
+        pytest.param([OURS, THEIRS], "app-podinfo-primary", id="shared, as Flagger does it"),
+        pytest.param([{**OURS, "kind": "App"}], "app-podinfo-primary", id="another kind's"),
+    ],
+)
+def test_a_copy_is_nobody_elses(owners: list[Any] | None, name: str) -> None:
+    """C22: an object that was not made for this Canary alone is left as it is, and the copy gets another name."""
+    there = {} if owners is None else {"secret/app-primary": {"metadata": {"ownerReferences": owners}}}
+    assert copy_name(canary(), "secret/app", there) == name
+    assert copy_name(canary(), "configmap/app", there) == "app-primary"
+
+
+def copied(source: dict[str, Any], existing: dict[str, Any] | None = None, kind: str = "configmap") -> dict[str, Any]:
+    """The copy of a config."""
+    ref = Ref(CONFIG_MAP if kind == "configmap" else SECRET, "default", "app-primary")
+    return copy_of(canary(), f"{kind}/app", source, ref, existing, ("team",))
+
+
+def test_a_copy_says_what_its_source_says() -> None:
+    """Data, binaryData (which Flagger drops), a Secret's type and the wanted labels; it goes with its Canary."""
+    meta = {"name": "app", "uid": "m-1", "labels": {"team": "web", "other": "1"}, "annotations": {"note": "1"}}
+    source = config_map(binaryData={"b": "AA=="}, metadata=meta, immutable=True)
+    made = copied(source)
+    assert (made["kind"], made["data"], made["binaryData"]) == ("ConfigMap", {"k": "v"}, {"b": "AA=="})
+    assert made["metadata"]["labels"] == {"team": "web"}
+    assert made["metadata"]["annotations"] == {COPIED: digest("configmap/app", source)}
+    assert [owner["uid"] for owner in made["metadata"]["ownerReferences"]] == ["u-1"]
+    assert "immutable" not in made
+    assert copied(secret(type="kubernetes.io/tls"), kind="secret")["type"] == "kubernetes.io/tls"
+
+
+def test_a_copy_follows_its_source() -> None:
+    """What the source says no more goes, what others wrote beside it stays, and the same again changes nothing."""
+    old = copied(config_map(binaryData={"b": "AA=="}))
+    old["metadata"]["annotations"]["note"] = "theirs"
+    new = copied(config_map({"l": "w"}), old)
+    assert (new["data"], "binaryData" in new) == ({"l": "w"}, False)
+    assert new["metadata"]["annotations"]["note"] == "theirs"
+    assert copied(config_map({"l": "w"}), new) == new
+
+
+@pytest.mark.parametrize(
+    ("existing", "message"),
+    [
+        ({"metadata": {"ownerReferences": [THEIRS]}, "type": "Opaque"}, "was not made for Canary default/podinfo"),
+        ({"metadata": {"ownerReferences": [OURS]}, "type": "Opaque", "immutable": True}, "is immutable"),
+        ({"metadata": {"ownerReferences": [OURS]}, "type": "kubernetes.io/tls"}, "its type 'kubernetes.io/tls' cannot"),
+    ],
+)
+def test_what_cannot_be_made_a_copy_is_named(existing: dict[str, Any], message: str) -> None:
+    """Before anything is written, and without any of its contents."""
+    with pytest.raises(BadCanary, match=message) as raised:
+        copied(secret(), existing, "secret")
+    assert "Secret default/app-primary" in str(raised.value)
+    assert "aHVudGVyMg" not in str(raised.value)
+
+
+def test_an_immutable_copy_that_says_the_same_may_stay() -> None:
+    """Nothing has to be written to it."""
+    existing = {"metadata": {"ownerReferences": [OURS]}, "data": {"k": "v"}, "immutable": True}
+    assert copied(config_map(), existing)["data"] == {"k": "v"}
+
+
+CONFIGURED = Configs(digests={"configmap/a": "1", "secret/gone": "2"}, copies={"configmap/a": "a-primary"})
+
+
+def test_a_primary_reads_copies_and_says_which() -> None:
+    """Other contents make other pods, also when nothing else has changed; without configs nothing is said."""
+    target = workload({"containers": [{"name": "podinfo", "envFrom": [{"configMapRef": {"name": "a"}}]}]})
+    made = create_primary(canary(), target, Options(), "1-aa", CONFIGURED)
+    promoted = promote_primary(canary(), target, made, Options(), "1-bb", CONFIGURED)
+    for obj in (made, promoted):
+        assert list(references(obj)) == ["configmap/a-primary"]
+        assert carried(obj) == {"configmap/a": "1"}
+    assert said(Configs()) == {}
+    assert references(create_primary(canary(), target, Options(), "1-aa")) == references(target)
+
+
+def test_a_template_that_says_nothing_legible_carries_nothing() -> None:
+    """Somebody has edited it, or it is from before."""
+    for text in ("{", "[]"):
+        assert carried(workload({}, metadata={"annotations": {CONFIGS: text}})) == {}
+    assert carried(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("primary", "copy", "is_ahead", "is_stale"),
+    [
+        ({"configmap/a": "0"}, "1", True, False),
+        ({"configmap/a": "0"}, "0", False, False),
+        ({"configmap/a": "1"}, "1", False, False),
+        ({"configmap/a": "1"}, "0", False, True),
+        ({"configmap/a": "1"}, None, False, True),
+        ({}, "1", False, False),
+    ],
+    ids=["promotion begun", "before it", "after it", "changed back", "deleted", "not read by the primary"],
+)
+def test_copies_are_compared_with_what_the_primary_was_made_with(
+    primary: dict[str, str], copy: str | None, is_ahead: bool, is_stale: bool
+) -> None:
+    """A copy that is newer than the template has to be followed by it; one that is not of it is put right."""
+    obj = workload({}, metadata={"annotations": {CONFIGS: json.dumps(primary)}})
+    copies = {"configmap/a": None if copy is None else {"metadata": {"annotations": {COPIED: copy}}}}
+    assert ahead(CONFIGURED, copies, obj) is is_ahead
+    assert stale(CONFIGURED, copies, obj) == (["configmap/a"] if is_stale else [])
