@@ -11,6 +11,7 @@ from handlers.rollout.actions import (
     ApexService,
     CopyToPrimary,
     CreatePrimary,
+    PauseScaler,
     Route,
     ScaleToPrimary,
     ScaleToZero,
@@ -188,6 +189,8 @@ def _done(s: Snapshot, decision: Decision) -> Snapshot:
     """The canary after a decision was carried out, seen at the same moment: no pod has come or gone ready by itself."""
     s = replace(s, state=decision.state)
     for action in decision.actions:
+        if isinstance(action, ScaleToZero | PauseScaler):
+            s = replace(s, scaler_awake=False)
         match action:
             case Route(weight, mirrored):
                 s = replace(s, routes=Weights(100 - weight, weight, mirrored))
