@@ -56,7 +56,7 @@ def write(world: World, ref: Ref, old: Object | None, new: Object) -> Object:
     return world.cluster.patch(ref, patch, resource_version(old)) if patch else old
 
 
-def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # noqa: C901  one case per action
+def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # noqa: C901, PLR0912  one case for each
     """The objects as an action wants them, in the order they are written."""
     match action:
         case Route(weight, mirrored):
