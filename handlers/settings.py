@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from handlers.errors import BadSetting
@@ -181,12 +181,7 @@ class Settings:
                 _items(values, "SERINUS_OIDC_SUBJECTS", _SUBJECT, "system:serviceaccount:NAMESPACE:NAME")
             ),
             webhook_tokens_dir=Path(webhook_tokens_dir) if webhook_tokens_dir else None,
-            loadtest_timeout=_parsed(values, "SERINUS_LOADTEST_TIMEOUT", _length, "a duration, as 30m"),
-            loadtest_limit=_parsed(values, "SERINUS_LOADTEST_LIMIT", _count, "a whole number, 1 to 1000"),
-            job_images=_items(values, "SERINUS_JOB_IMAGES", _IMAGE, "prefixes of images"),
-            job_service_account=_matching(
-                values, "SERINUS_JOB_SERVICE_ACCOUNT", _ACCOUNT, "the name of a service account"
-            ),
+            **_jobs_and_load(values),
             time_scale=_parsed(values, "SERINUS_TIME_SCALE", _scale, "a number, 1 or more"),
             event_webhook=_url(values, "SERINUS_EVENT_WEBHOOK"),
             cluster_name=values["SERINUS_CLUSTER_NAME"],
@@ -234,6 +229,18 @@ def _extensions(text: str) -> Mapping[str, str]:
         if not EXTENSION.fullmatch(name) or name in OURS or not isinstance(value, str) or not value.isprintable():
             raise ValueError
     return extensions
+
+
+def _jobs_and_load(values: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of what webhooks start."""
+    return {
+        "loadtest_timeout": _parsed(values, "SERINUS_LOADTEST_TIMEOUT", _length, "a duration, as 30m"),
+        "loadtest_limit": _parsed(values, "SERINUS_LOADTEST_LIMIT", _count, "a whole number, 1 to 1000"),
+        "job_images": _items(values, "SERINUS_JOB_IMAGES", _IMAGE, "prefixes of images"),
+        "job_service_account": _matching(
+            values, "SERINUS_JOB_SERVICE_ACCOUNT", _ACCOUNT, "the name of a service account"
+        ),
+    }
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:

@@ -129,6 +129,18 @@ def test_a_command_in_the_background_is_answered_at_once(client: FlaskClient, tm
     wait_for(lambda: post(client, cmd="true")[0] == 202, "there is room again", 10)
 
 
+def test_nothing_outlives_the_load_tester(
+    client: FlaskClient, runner: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What runs in the background ends when the load tester does, which its log tells apart from a timeout."""
+    file = tmp_path / "pid"
+    post(client, cmd=f"echo $$ > {file}; sleep 600")
+    wait_for(lambda: file.exists() and bool(file.read_text()), "it runs", 10)
+    runner.stop()
+    assert not alive(int(file.read_text()))
+    assert "cmd for app.shop: ended with the load tester" in caplog.text
+
+
 def test_what_is_waited_for_leaves_room_to_answer(runner: Runner) -> None:
     """The same command is not run twice at once, and no more are waited for than leave threads for others."""
     for number in range(WAITED_FOR):

@@ -80,7 +80,8 @@ class Runner:
     def _command(self, task: Task) -> Ended:
         arguments = [SHELLS[task.type], "-c", task.command]
         ended = run(arguments, task.timeout.total_seconds(), self._environ, self._stop)
-        log.log(logging.INFO if ended.good else logging.WARNING, "%s: %s", task, how(task, ended))
+        said = "ended with the load tester" if self._stop.is_set() else how(task, ended)
+        log.log(logging.INFO if ended.good else logging.WARNING, "%s: %s", task, said)
         for line in ended.output.splitlines() if task.log_output else ():
             log.info("%s: %s", task, line)
         return ended
