@@ -17,6 +17,7 @@ from handlers.explain.lint import text as rollout_of
 from handlers.explain.page import page
 from handlers.explain.view import view
 from handlers.gate import HANDLERS as GATES
+from handlers.notifiers.knative import TYPE
 from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec.analysis import Analysis, Hook, Webhook
@@ -24,6 +25,7 @@ from handlers.rollout.spec.canary import Canary, CanaryService
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase, State
 from handlers.rollout.table import TABLE, Ask, checks, decide
+from handlers.rollout.transition import SEVERITIES, TOPICS
 from handlers.rollout.weights import Weights
 from handlers.settings import SETTINGS
 from tests.conformance.deviations import DEVIATIONS
@@ -188,6 +190,12 @@ def linted() -> str:
     return f"```\n$ serinus lint app.yaml\n{warnings}\napp.yaml:1: {rollout}\n```"
 
 
+def topics() -> str:
+    """The table of the CloudEvents that are sent."""
+    rows = [f"| `{TYPE}{topic}` | {SEVERITIES.get(topic, '-')} | {when} |" for topic, when in TOPICS.items()]
+    return "\n".join(["| Type | Severity | When |", "|---|---|---|", *rows])
+
+
 BLOCKS = {
     "README.md": {
         "lint": linted,
@@ -199,6 +207,7 @@ BLOCKS = {
     },
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
+    "docs/events.md": {"topics": topics},
 }
 
 

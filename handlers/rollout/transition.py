@@ -32,8 +32,23 @@ TOPICS: Mapping[str, str] = {
     "failed": "rolled back, or the primary failed on the new revision; the reason says why",
     "cancelled": "the target is back at the promoted revision",
     "alerted": "an alert came too late for a rollback",
+    "terminating": "the Canary is being deleted, with `revertOnDeletion`",
 }
 """The topics and when they occur; a phase that is not here has its own name in lower case as topic."""
+
+SEVERITIES: Mapping[str, str] = {
+    "initialized": "info",
+    "progressing": "info",
+    "waiting": "warn",
+    "waitingtraffic": "warn",
+    "waitingpromotion": "warn",
+    "promoting": "info",
+    "succeeded": "info",
+    "failed": "error; warn if a rollback webhook asked for it",
+    "cancelled": "info",
+    "alerted": "warn",
+}
+"""How much the topics matter that messengers are told of."""
 
 _ENTERED: Mapping[Phase, Said] = {
     Phase.INITIALIZED: ("initialized", Severity.INFO, "New {kind} detected, initialization completed."),

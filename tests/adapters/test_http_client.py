@@ -250,3 +250,21 @@ def test_tls_to_a_plain_server(serve: Serve) -> None:
 def test_reasons_are_words(error: Exception, words: str) -> None:
     """A reason holds nothing that was sent."""
     assert reason(error) == words
+
+
+def test_a_proxy_is_asked_instead(serve: Serve, closed: str) -> None:
+    """With a proxy the request goes there, whole, and with the proxy's credentials."""
+    proxy = serve(lambda _: Answer(b"through"))
+    where = proxy.url.replace("http://", "http://me:p%40ss@")
+    client = HttpClient()
+    for _ in range(2):
+        assert client.send(Request(method="POST", url=f"{closed}/x", body=b"{}", proxy=where)).body == b"through"
+    assert {(asked.method, asked.path, asked.body) for asked in proxy.asked} == {("POST", f"{closed}/x", b"{}")}
+    assert {asked.headers["proxy-authorization"] for asked in proxy.asked} == {"Basic bWU6cEBzcw=="}
+
+
+def test_a_proxy_that_is_down(serve: Serve, closed: str) -> None:
+    """What is said of it holds neither its credentials nor the address that was to be reached."""
+    with pytest.raises(Unavailable) as caught:
+        HttpClient().send(Request(method="POST", url=f"{serve(lambda _: Answer()).url}{SECRET}", proxy=closed))
+    assert "secret" not in str(caught.value)
