@@ -70,7 +70,11 @@ SERVICE = (
     Row("service.name", "The apex Service's name; the target's when it is empty.", _SERVICE),
     Row("service.port", "Required.", _SERVICE),
     Row("service.portName", "The port's name, `http` by default.", _SERVICE),
-    Row("service.appProtocol", "Written to the port.", "rollout/test_services.py::test_the_port_is_that_of_the_spec"),
+    Row(
+        "service.appProtocol",
+        "Written to the port; `tcp`: connections are routed.",
+        "rollout/test_services.py::test_the_port_is_that_of_the_spec",
+    ),
     Row(
         "service.trafficDistribution",
         "Written when a Service is made.",
@@ -112,6 +116,7 @@ SERVICE = (
         "routers/test_istio.py::test_a_delegate_has_neither_hosts_nor_gateways",
     ),
     Row("service.match.*", "Copied onto the HTTP rule.", _ON_RULE),
+    Row("service.mirror.*", "`true`: as `analysis.mirror`; the Gateway API's list is refused.", _BAD),
     Row("service.retries.*", "Copied onto the HTTP rule.", _ON_RULE),
     Row("service.headers.*", "Copied onto the HTTP rule.", _ON_RULE),
     Row("service.corsPolicy.*", "Copied onto the HTTP rule.", _ON_RULE),
@@ -155,6 +160,31 @@ ANALYSIS = (
         "Percent for each step back to the primary.",
         "rollout/test_weights.py::test_promotion_steps_go_down_to_zero",
     ),
+    Row(
+        "analysis.iterations",
+        "Alone blue/green, with match A/B testing; excludes weights.",
+        "rollout/test_iterations.py::test_blue_green_counts_then_switches_then_promotes",
+    ),
+    Row(
+        "analysis.match.*",
+        "A/B testing: requests that go to the canary; combined with `service.match`.",
+        "routers/test_istio_rules.py::test_match",
+    ),
+    Row(
+        "analysis.mirror",
+        "A step, or all iterations, of copied requests; `service.mirror: true` says the same.",
+        "rollout/test_iterations.py::test_mirroring_comes_before_the_first_weight",
+    ),
+    Row(
+        "analysis.mirrorWeight",
+        "Percent of the requests that are copied.",
+        "routers/test_istio_rules.py::test_set_routes_mirror",
+    ),
+    Row(
+        "analysis.sessionAffinity.*",
+        "Cookies that keep a session on its side; what no Set-Cookie may hold is refused.",
+        "routers/test_istio_rules.py::test_session_affinity",
+    ),
     Row("analysis.primaryReadyThreshold", "Percent of the primary's pods that must be ready.", _ANALYSIS),
     Row("analysis.canaryReadyThreshold", "Percent of the canary's pods that must be ready.", _ANALYSIS),
     Row("analysis.metrics", "Asked together at each step but the first.", _ASKED),
@@ -193,18 +223,7 @@ ANALYSIS = (
 _LATER = "Refused by its name; it comes with a later version."
 
 REFUSED = (
-    *(
-        Row(field, _LATER, _BAD)
-        for field in (
-            "upstreamRef.*",
-            "service.mirror.*",
-            "analysis.iterations",
-            "analysis.mirror",
-            "analysis.mirrorWeight",
-            "analysis.match.*",
-            "analysis.sessionAffinity.*",
-        )
-    ),
+    Row("upstreamRef.*", _LATER, _BAD),
     Row(
         "analysis.alerts.*",
         "Who is told about transitions, and how grave they must be.",

@@ -250,7 +250,7 @@ def test_an_alert_that_names_the_workload(client_of: Client) -> None:
 
 def test_an_invalid_canary_is_422_with_an_event(client_of: Client) -> None:
     """A tick for a Canary with a mistake is 422, and an Event on it names the field."""
-    lab = new_lab(a_canary(analysis={"stepWeight": None, "iterations": 3, "maxWeight": None}))
+    lab = new_lab(a_canary(analysis={"stepWeight": None, "iterations": -3, "maxWeight": None}))
     response = client_of(lab).post("/", data=tick(namespace="shop", name="app"), headers=STRUCTURED)
     assert response.status_code == 422
     assert "spec.analysis.iterations" in response.text

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from handlers.rollout.spec.canary import parse
+from handlers.rollout.weights import Split
 from handlers.routers import istio
 from tests.fields import FIELDS, Row
 from tests.lab import a_canary
@@ -45,4 +46,4 @@ def test_a_field_for_another_mesh_changes_nothing(service: dict[str, object]) ->
     """What is about another mesh is passed over, as by Flagger's Istio router."""
     with_it, without = parse(a_canary(service=service)), parse(a_canary())
     assert with_it == without
-    assert istio.route(with_it, 20, False, None) == istio.route(without, 20, False, None)
+    assert istio.route(with_it, Split(weight=20), None) == istio.route(without, Split(weight=20), None)

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Send this much of the traffic to the canary, the rest to the primary."""
+    """Send this much of the traffic to the canary, the rest to the primary.
+
+    `matched`: of the requests of `analysis.match` only; all others go to the primary.
+    """
 
     weight: int
     mirrored: bool = False
+    matched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

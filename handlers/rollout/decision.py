@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from handlers.rollout import cookies
 from handlers.rollout.actions import Action
 from handlers.rollout.checks import Finding
 from handlers.rollout.snapshot import Snapshot
@@ -35,8 +36,11 @@ class Decision:
 
 
 def settle(s: Snapshot, **changes: Any) -> State:
-    """The next state: no claim, and these changes."""
-    return replace(s.known, claim=None, **changes)
+    """The next state: no claim, and these changes. With a weight come and go the requests it is about, and cookies."""
+    state = replace(s.known, claim=None, **changes)
+    if "weight" not in changes:
+        return state
+    return cookies.kept(s.canary, replace(state, matched=state.matched and state.weight > 0))
 
 
 def stepped(s: Snapshot, **changes: Any) -> State:
@@ -80,7 +84,8 @@ def overdue(s: Snapshot) -> bool:
 
 def counted(s: Snapshot) -> int:
     """A passed check resets the count, unless it counts in total as Flagger's does."""
-    return s.known.failed if s.options.total else 0
+    total = s.options.total if s.canary.total is None else s.canary.total
+    return s.known.failed if total else 0
 
 
 def failed_outcomes(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from handlers.rollout.objects import Object, merge_patch, status, timestamp
 from handlers.rollout.state import Phase, State
+from handlers.rollout.weights import FULL
 
 # (status of the condition Promoted, its message), as Flagger writes them (canary/status.go, MakeStatusConditions)
 _CONDITIONS = {
@@ -27,12 +28,13 @@ def project(state: State, canary: Object, now: datetime) -> Object:
     current = status(canary)
     fields: dict[str, Any] = {
         "phase": state.phase.value,
-        "canaryWeight": state.weight,
+        "canaryWeight": _weight(state),
         "failedChecks": state.failed,
         "iterations": state.iterations,
         "lastAppliedSpec": state.revision,
         "lastPromotedSpec": state.promoted,
     }
+    fields |= {name: cookie or None for name, cookie in _cookies(state)}
     moment = timestamp(now)
     patch = {name: value for name, value in fields.items() if current.get(name) != value}
     shown = current.get("trackedConfigs") or {}
@@ -41,6 +43,19 @@ def project(state: State, canary: Object, now: datetime) -> Object:
     if condition := _condition(state, current, moment):
         patch["conditions"] = [condition]
     return {**patch, "lastTransitionTime": moment} if patch else {}
+
+
+def _weight(state: State) -> int:
+    """Flagger shows no weight while it counts iterations, though the canary has all that it is to have."""
+    return 0 if state.iterations and state.weight == FULL else state.weight
+
+
+def _cookies(state: State) -> tuple[tuple[str, str], ...]:
+    return (
+        ("sessionAffinityCookie", state.cookie),
+        ("primarySessionAffinityCookie", state.primary_cookie),
+        ("previousSessionAffinityCookie", state.previous_cookie),
+    )
 
 
 def _condition(state: State, current: Object, moment: str) -> Object | None:

@@ -8,7 +8,7 @@ from handlers.rollout.commands import pause
 from handlers.rollout.freeze import frozen
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
-from handlers.rollout.weights import Weights
+from handlers.rollout.weights import FULL, Weights
 
 
 class CauseKind(Enum):
@@ -110,6 +110,11 @@ class Snapshot:
     def carried(self) -> int:
         """The canary's share of the traffic: what the routes say, or what they were meant to say."""
         return max(self.known.weight, self.routes.canary if self.routes else 0)
+
+    @property
+    def canary_has_all(self) -> bool:
+        """Whether every request is meant to go to the canary."""
+        return self.known.weight == FULL and not self.known.matched
 
     @property
     def promoted(self) -> str:

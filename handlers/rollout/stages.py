@@ -8,7 +8,7 @@ from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Claim, Intent, Phase, State
 from handlers.rollout.timing import due
-from handlers.rollout.weights import highest
+from handlers.rollout.weights import FULL, highest
 
 RETRY = "serinus.dev/retry"
 """Annotation: any new value starts a failed revision anew."""
@@ -56,8 +56,14 @@ class Stage(Enum):
     THRESHOLD = "failed checks at threshold"
     SKIP_ANALYSIS = "analysis skipped"
     FIRST_STEP = "first step"
+    MIRRORED = "mirroring"
     NEXT_STEP = "next step"
     LAST_STEP = "last step"
+    FIRST_ITERATION = "first iteration"
+    NEXT_ITERATION = "next iteration"
+    SWITCH = "all iterations passed, blue/green"
+    LAST_ITERATION = "last iteration"
+    UNMATCHED = "match removed"
     WAITING_PROMOTION = "waiting for promotion"
     PROMOTING = "promoting"
     PROMOTION_STUCK = "promoting, primary not ready"
@@ -264,17 +270,35 @@ def _progressing(s: Snapshot, state: State) -> Stage:
         return Stage.CANARY_NOT_READY
     if state.failed >= s.canary.analysis.threshold:
         return Stage.THRESHOLD
+    if state.matched and not s.canary.analysis.match:
+        return Stage.UNMATCHED
     if not due(state, s.now, s.canary.analysis.interval):
         return Stage.NOT_DUE
     if s.canary.skip_analysis:
         return Stage.SKIP_ANALYSIS
     if _waits_for_primary(s, state):
         return Stage.PRIMARY_NOT_READY
-    if state.phase is Phase.WAITING_PROMOTION:
+    return _iterating(s.canary, state) if s.canary.analysis.iterations else _weighted(s.canary, state)
+
+
+def _weighted(canary: Canary, state: State) -> Stage:
+    if state.phase is Phase.WAITING_PROMOTION and not state.iterations:
         return Stage.WAITING_PROMOTION
-    if state.weight >= highest(s.canary.analysis):
+    if state.weight >= highest(canary.analysis):
         return Stage.LAST_STEP
-    return Stage.NEXT_STEP if state.weight or state.mirrored else Stage.FIRST_STEP
+    if state.weight:
+        return Stage.NEXT_STEP
+    return Stage.MIRRORED if state.mirrored else Stage.FIRST_STEP
+
+
+def _iterating(canary: Canary, state: State) -> Stage:
+    """Counted in iterations (scheduler.go, runAB, runBlueGreen); what was begun by weights goes on from where it is."""
+    if state.iterations < canary.analysis.iterations or (canary.analysis.match and not state.weight):
+        begun = state.iterations or state.weight or state.mirrored
+        return Stage.NEXT_ITERATION if begun else Stage.FIRST_ITERATION
+    if not canary.analysis.match and state.weight < FULL:
+        return Stage.SWITCH
+    return Stage.LAST_ITERATION
 
 
 def _waits_for_primary(s: Snapshot, state: State) -> bool:

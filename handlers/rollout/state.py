@@ -18,7 +18,20 @@ from handlers.rollout.transitions import Transition
 STATE = "serinus.dev/state"
 SCHEMA = 1
 ALERTS_KEPT = 20
-_PLAIN = ("weight", "mirrored", "iterations", "failed", "revision", "promoted", "waiting", "retried", "baseline")
+_COOKIES = ("cookie", "primary_cookie", "previous_cookie")
+_TOLD = (
+    "weight",
+    "mirrored",
+    "matched",
+    "iterations",
+    "failed",
+    "revision",
+    "promoted",
+    "waiting",
+    "retried",
+    "baseline",
+)
+_PLAIN = (*_TOLD, *_COOKIES)
 _TABLES = ("seen", "observed", "runs", "configs")
 _TIMES = ("started", "stepped", "deadline", "tell_after")
 
@@ -95,16 +108,18 @@ class State:
     """The truth about a canary.
 
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
-    what it waits for. `seen` holds commands, by annotation, that are not to be acted on again. `outbox` is told to
-    webhooks by whoever comes after `tell_after`. `observed` holds the generation (or resource version) of each object
-    as last seen, by short name: what a tick compares to know that nothing changed. `runs`: see there. `configs` holds
-    the digests of tracked configs as last seen; `baseline` is for `revision.of_target`.
+    what it waits for. `matched`: the weight is about the requests of `analysis.match` only, others go to the primary.
+    The cookies are `name=value`. `seen` holds commands, by annotation, that are not to be acted on again. `outbox` is
+    told to webhooks by whoever comes after `tell_after`. `observed` holds the generation (or resource version) of each
+    object as last seen, by short name: what a tick compares to know that nothing changed. `runs`: see there. `configs`
+    holds the digests of tracked configs as last seen; `baseline` is for `revision.of_target`.
     """
 
     seq: int = 0
     phase: Phase = Phase.INITIALIZING
     weight: int = 0
     mirrored: bool = False
+    matched: bool = False
     iterations: int = 0
     failed: int = 0
     revision: str = ""
@@ -113,6 +128,9 @@ class State:
     waiting: str = ""
     retried: str = ""
     seen: Mapping[str, str] = field(default_factory=dict)
+    cookie: str = ""
+    primary_cookie: str = ""
+    previous_cookie: str = ""
     started: datetime | None = None
     stepped: datetime | None = None
     deadline: datetime | None = None
@@ -207,6 +225,7 @@ def _load(data: Mapping[str, Any]) -> State:
         phase=Phase(data["phase"]),
         weight=written.percent(data.get("weight", 0)),
         mirrored=bool(data.get("mirrored", False)),
+        matched=bool(data.get("matched", False)),
         iterations=written.whole(data.get("iterations", 0)),
         failed=written.whole(data.get("failed", 0)),
         revision=written.text(data.get("revision", "")),
@@ -215,6 +234,7 @@ def _load(data: Mapping[str, Any]) -> State:
         waiting=written.text(data.get("waiting", "")),
         retried=written.text(data.get("retried", "")),
         seen={str(key): written.text(value) for key, value in data.get("seen", {}).items()},
+        **{name: written.text(data.get(name, "")) for name in _COOKIES},
         started=written.time(data.get("started")),
         stepped=written.time(data.get("stepped")),
         deadline=written.time(data.get("deadline")),

@@ -107,7 +107,7 @@ TABLE: Mapping[Stage, Row] = {
     Stage.PRIMARY_NOT_READY: Row(promotion.primary_not_ready, "wait"),
     Stage.FIRST_STEP: Row(
         advance.step_up,
-        "first weight",
+        "first weight, or mirroring",
         (Ask.ROLLBACK, Ask.PRE_ROLLOUT, Ask.CONFIRM_TRAFFIC_INCREASE),
         Intent.RAISE,
     ),
@@ -118,6 +118,27 @@ TABLE: Mapping[Stage, Row] = {
         (*_CHECKS, Ask.CONFIRM_TRAFFIC_INCREASE, Ask.CONFIRM_PROMOTION),
         Intent.PROMOTE,
     ),
+    Stage.MIRRORED: Row(advance.step_up, "end mirroring, first weight", _CHECKS, Intent.RAISE),
+    Stage.FIRST_ITERATION: Row(
+        advance.iterate,
+        "first iteration; A/B: matched requests to the canary",
+        (Ask.ROLLBACK, Ask.PRE_ROLLOUT),
+        Intent.RAISE,
+    ),
+    Stage.NEXT_ITERATION: Row(advance.iterate, "next iteration", _CHECKS, Intent.RAISE),
+    Stage.SWITCH: Row(
+        advance.switch,
+        "all traffic to the canary; else → WaitingPromotion",
+        (*_CHECKS, Ask.CONFIRM_PROMOTION),
+        Intent.RAISE,
+    ),
+    Stage.LAST_ITERATION: Row(
+        advance.last_step,
+        "copy to the primary → Promoting; else → WaitingPromotion",
+        (*_CHECKS, Ask.CONFIRM_PROMOTION),
+        Intent.PROMOTE,
+    ),
+    Stage.UNMATCHED: Row(advance.unmatched, "routes 100/0, start over with the same revision", (), Intent.RESTART),
     Stage.WAITING_PROMOTION: Row(
         advance.last_step,
         "copy to the primary → Promoting; else wait",

@@ -9,11 +9,32 @@ FULL = 100
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a route sends to the primary and to the canary, and whether it mirrors to the canary."""
+    """What a route sends to the primary and to the canary, and whether it mirrors to the canary.
+
+    `matched`: it is about the requests of `analysis.match` only; all others go to the primary.
+    """
 
     primary: int
     canary: int
     mirrored: bool = False
+    matched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What a route is to do: the canary's share, in percent, of all requests or of the matched ones.
+
+    `testers`: requests of the annotation `serinus.dev/match` go to the canary, whatever the weight. The cookies are
+    `name=value`, as the state keeps them.
+    """
+
+    weight: int
+    mirrored: bool = False
+    matched: bool = False
+    testers: bool = False
+    cookie: str = ""
+    primary_cookie: str = ""
+    previous_cookie: str = ""
 
 
 def highest(analysis: Analysis) -> int:

@@ -19,7 +19,8 @@ from handlers.rollout.objects.ownership import (
     with_metadata,
 )
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.weights import FULL, Weights
+from handlers.rollout.weights import FULL, Split, Weights
+from handlers.routers import istio_rules
 
 ORIGINAL = f"{PREFIX}original-configuration"
 """Annotation of an adopted object: its spec, in JSON, as it was before."""
@@ -49,14 +50,16 @@ def _destination_rule(canary: Canary, ref: Ref, existing: Object | None) -> dict
     return with_metadata(new, labels=labels(new), annotations={**annotations(new), **_original(canary, existing)})
 
 
-def route(canary: Canary, weight: int, mirrored: bool, existing: Object | None) -> dict[str, Any]:
-    """The VirtualService that sends `weight` percent to the canary and the rest to the primary.
+def route(canary: Canary, split: Split, existing: Object | None) -> dict[str, Any]:
+    """The VirtualService that splits the traffic.
 
-    Hosts, gateways and HTTP rules are ours; what else is in the spec of an existing one stays.
+    Hosts, gateways and HTTP rules are ours, for TCP its rules; what else is in the spec of an existing one stays.
     """
     new = generated(canary.route_ref, canary, existing)
     kept = {key: value for key, value in spec(new).items() if key != "gateways"}
-    new["spec"] = {**kept, **_reach(canary), "http": [_rule(canary, weight, mirrored)]}
+    new["spec"] = {**kept, **_reach(canary), **istio_rules.rules(canary, split)}
+    for stale in istio_rules.stale(canary, new["spec"]):
+        del new["spec"][stale]
     declared = canary.service.apex_metadata
     marks = {**declared.annotations, **FLUX_OPT_OUT, **_original(canary, existing)}
     return with_metadata(
@@ -67,17 +70,17 @@ def route(canary: Canary, weight: int, mirrored: bool, existing: Object | None) 
 
 
 def weights(canary: Canary, route: Object) -> Weights | None:
-    """What the VirtualService does now (GetRoutes); None when no rule leads to both with any weight."""
-    for rule in spec(route).get("http") or ():
-        sides = {
-            name: int(target.get("weight") or 0)
-            for target in rule.get("route") or ()
-            for name in (canary.service.primary, canary.service.canary)
-            if _is_service((target.get("destination") or {}).get("host", ""), name, canary.namespace)
-        }
+    """What the VirtualService does now (GetRoutes); None when no rule leads to both with any weight.
+
+    The last rule that does counts: those before it are for who is matched by a cookie or a header.
+    """
+    rules = list(spec(route).get("tcp" if canary.service.tcp else "http") or ())
+    for index in range(len(rules) - 1, -1, -1):
+        sides = istio_rules.sides(canary, rules[index])
         if len(sides) > 1 and any(sides.values()):
-            mirrored = bool((rule.get("mirror") or {}).get("host"))
-            return Weights(sides[canary.service.primary], sides[canary.service.canary], mirrored)
+            mirrored = bool((rules[index].get("mirror") or {}).get("host"))
+            matched = bool(canary.analysis.match) and index < len(rules) - 1
+            return Weights(sides[canary.service.primary], sides[canary.service.canary], mirrored, matched)
     return None
 
 
@@ -124,41 +127,9 @@ def _reach(canary: Canary) -> dict[str, Any]:
     if service.delegation:
         return {"hosts": []}
     hosts = list(service.hosts)
-    if not any(host == "*" or _is_service(host, service.apex, canary.namespace) for host in hosts):
+    if not any(host == "*" or istio_rules.is_service(host, service.apex, canary.namespace) for host in hosts):
         hosts.append(service.apex)
     return {"hosts": hosts, "gateways": list(service.gateways) or ["mesh"]}
-
-
-def _rule(canary: Canary, weight: int, mirrored: bool) -> dict[str, Any]:
-    service = canary.service
-    rewrite = service.rewrite or {}
-    parts: dict[str, Any] = {
-        "match": list(service.match),
-        # the Gateway API's kind of rewrite has fields that Istio does not know (GetIstioRewrite)
-        "rewrite": {key: rewrite[key] for key in ("uri", "authority") if rewrite.get(key)},
-        "timeout": service.timeout,
-        "retries": service.retries,
-        "headers": service.headers,
-        "corsPolicy": service.cors_policy,
-        "mirror": {"host": service.canary} if mirrored else None,
-    }
-    sides = ((service.primary, FULL - weight), (service.canary, weight))
-    return {key: value for key, value in parts.items() if value} | {
-        "route": [_destination(canary, host, share) for host, share in sides]
-    }
-
-
-def _destination(canary: Canary, host: str, weight: int) -> dict[str, Any]:
-    """One side; a gateway must be told the port when a Service has more than one (makeDestination)."""
-    service = canary.service
-    through_gateway = service.delegation or (service.gateways and service.gateways[0] != "mesh")
-    port = {"port": {"number": service.port}} if service.port_discovery and through_gateway else {}
-    return {"destination": {"host": host, **port}, "weight": weight}
-
-
-def _is_service(host: str, name: str, namespace: str) -> bool:
-    """Whether a host is the Service, by its short or its full name in any cluster domain."""
-    return host == name or host.startswith(f"{name}.{namespace}.svc.")
 
 
 def _original(canary: Canary, existing: Object | None) -> dict[str, str]:

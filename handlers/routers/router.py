@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from handlers.rollout.objects import Object, Ref
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.weights import Weights
+from handlers.rollout.weights import Split, Weights
 
 
 class Router(Protocol):
@@ -19,8 +19,8 @@ class Router(Protocol):
         """The objects that a route rests on, in the order in which they are written."""
         ...
 
-    def route(self, canary: Canary, weight: int, mirrored: bool, existing: Object | None) -> dict[str, Any]:
-        """The route that sends `weight` percent to the canary and the rest to the primary."""
+    def route(self, canary: Canary, split: Split, existing: Object | None) -> dict[str, Any]:
+        """The route that splits the traffic like this."""
         ...
 
     def restored(self, canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref, dict[str, Any]], ...]:

@@ -32,6 +32,8 @@ from handlers.rollout.objects.workloads import (
     scale_up_replicas,
     selector_label,
 )
+from handlers.rollout.state import Phase, State
+from handlers.rollout.weights import Split
 from handlers.step import configs as copies
 from handlers.step.ports import World
 from handlers.step.scene import Scene
@@ -39,11 +41,13 @@ from handlers.step.scene import Scene
 ADRIFT: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
 
+_ANALYSED = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 
-def act(world: World, scene: Scene, actions: tuple[Action, ...]) -> Scene:
-    """Make the actions in order. Raises Conflict when somebody wrote first."""
+
+def act(world: World, scene: Scene, actions: tuple[Action, ...], state: State) -> Scene:
+    """Make the actions in order, on the way to a state. Raises Conflict when somebody wrote first."""
     for action in actions:
-        for ref, new in rendered(scene, action):
+        for ref, new in rendered(scene, action, state):
             scene = scene.having(ref, write(world, ref, scene.found(ref), new))
     return scene
 
@@ -56,12 +60,14 @@ def write(world: World, ref: Ref, old: Object | None, new: Object) -> Object:
     return world.cluster.patch(ref, patch, resource_version(old)) if patch else old
 
 
-def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # noqa: C901, PLR0912  one case for each
-    """The objects as an action wants them, in the order they are written."""
+def rendered(  # noqa: C901, PLR0912  one case for each
+    scene: Scene, action: Action, state: State
+) -> Iterator[tuple[Ref, Object]]:
+    """The objects as an action wants them on the way to a state, in the order they are written."""
     match action:
-        case Route(weight, mirrored):
+        case Route():
             ref = scene.canary.route_ref
-            yield ref, scene.router.route(scene.canary, weight, mirrored, scene.found(ref))
+            yield ref, scene.router.route(scene.canary, _split(action, state), scene.found(ref))
         case RouteTargets():
             existing = {ref: obj for ref, obj in scene.objects.items() if obj is not None}
             yield from scene.router.destinations(scene.canary, existing)
@@ -94,6 +100,18 @@ def rendered(scene: Scene, action: Action) -> Iterator[tuple[Ref, Object]]:  # n
             yield scene.canary.primary, _primary(scene, action, revision)
         case CopyConfigs():
             yield from _copies(scene, action)
+
+
+def _split(action: Route, state: State) -> Split:
+    return Split(
+        weight=action.weight,
+        mirrored=action.mirrored,
+        matched=action.matched,
+        testers=state.phase in _ANALYSED and action.weight > 0,
+        cookie=state.cookie,
+        primary_cookie=state.primary_cookie,
+        previous_cookie=state.previous_cookie,
+    )
 
 
 def _target(scene: Scene) -> Object:
@@ -195,10 +213,10 @@ def with_drift(scene: Scene) -> Scene:
     if not read or scene.found(scene.canary.target) is None:
         return scene
     routes = scene.snapshot.routes
-    actions = ADRIFT if routes is None else (*ADRIFT, Route(routes.canary, routes.mirrored))
+    actions = ADRIFT if routes is None else (*ADRIFT, Route(routes.canary, routes.mirrored, routes.matched))
     drift = bool(scene.stale_copies) or any(
         scene.found(ref) is None or merge_patch(scene.found(ref), new)
         for action in actions
-        for ref, new in rendered(scene, action)
+        for ref, new in rendered(scene, action, scene.snapshot.known)
     )
     return replace(scene, snapshot=replace(scene.snapshot, drift=drift))

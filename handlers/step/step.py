@@ -89,7 +89,7 @@ class _Attempt:
         asked = checks(self.scene.snapshot, self.stage)
         decision = self._asked(asked) if asked else self._unasked()
         if decision.actions:
-            self.scene = act(self.world, self.scene, decision.actions)
+            self.scene = act(self.world, self.scene, decision.actions, decision.state)
         self._commit(decision)
         if decision.release:
             self._release()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.conformance.replay import named
+
 Row = list[Any]
 Scenario = Mapping[str, Any]
 
@@ -75,10 +77,21 @@ def _capped(scenario: Scenario, writes: list[Row]) -> list[Row]:
         if row[0] == "status":
             row[2] = min(row[2], most)
         if row[0] == "vs":
-            to = row[1]["http"][0]["to"]
-            primary, canary = list(to)
-            if to[canary] > most:
-                to[primary], to[canary] = 100 - most, most
+            to = row[1]["http"][-1]["to"]
+            if to.get("app-canary", 0) > most:
+                to["app-primary"], to["app-canary"] = 100 - most, most
+    return rows
+
+
+def _whole(_: Scenario, writes: list[Row]) -> list[Row]:
+    """A rule's only destination has weight 100; and cookies, which are drawn, have all the same value."""
+    rows = copy.deepcopy(writes)
+    for row in rows:
+        if row[0] == "vs":
+            row[1] = named(row[1])
+            for rule in row[1]["http"]:
+                if len(rule["to"]) == 1:
+                    rule["to"] = dict.fromkeys(rule["to"], 100)
     return rows
 
 
@@ -130,6 +143,12 @@ DEVIATIONS = (
         "With revertOnDeletion our own Service and VirtualService lead to the target before they go, and stay gone.",
         "Invariant 1: whichever is deleted first, traffic has where to go. Flagger makes some of them again.",
         _reverted,
+    ),
+    Deviation(
+        "one-side-has-all",
+        "In A/B testing the rule for the requests that do not match says 100 of the primary; Flagger says 0 of it.",
+        "Invariant 1: weights sum to 100. Istio sends all to an only destination either way.",
+        _whole,
     ),
 )
 

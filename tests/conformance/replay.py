@@ -22,6 +22,7 @@ _MOVE = re.compile(
 )
 _SCALED = re.compile(r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: app-primary is scaled to (?P<replicas>\d+)")
 _CHANGE = re.compile(r"at (?P<phase>\w+)(?P<weight>(?!))?: change ConfigMap (?P<config>[-\w]+)")
+_COOKIE = re.compile(r"(flagger-cookie(?:=|\.\*))[a-zA-Z]{10}\b")
 _SERVED = ("selector", "ports")
 _ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
 QUIET = 8
@@ -214,9 +215,16 @@ def _route(obj: Any) -> Row | None:
     rules = []
     for rule in obj["spec"]["http"]:
         to = {part["destination"]["host"]: part.get("weight", 0) for part in rule["route"]}
-        rules.append({"to": to} | {key: rule[key] for key in _ROUTE if key in rule})
+        headers = [part["headers"] for part in rule["route"] if "headers" in part]
+        own = {"routeHeaders": headers} if headers else {}
+        rules.append({"to": to} | {key: rule[key] for key in _ROUTE if key in rule} | own)
     said = {key: obj["spec"][key] for key in ("hosts", "gateways") if key in obj["spec"]}
-    return ["vs", said | {"http": rules}]
+    return ["vs", named(said | {"http": rules})]
+
+
+def named(http: Any) -> Any:
+    """Rules with one and the same value for all cookies: Flagger draws them, and draws others each time."""
+    return json.loads(_COOKIE.sub(r"\1COOKIE", json.dumps(http)))
 
 
 def _hook(request: Any) -> Row:

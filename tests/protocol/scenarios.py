@@ -129,6 +129,36 @@ def to_be_released() -> Lab:
     return lab
 
 
+def blue_green(**analysis: Any) -> Lab:
+    """Two iterations instead of weights."""
+    return with_analysis(stepWeight=None, maxWeight=None, iterations=2, **analysis)
+
+
+def tested() -> Lab:
+    """A/B testing by a header, two iterations."""
+    return blue_green(match=[{"headers": {"x-canary": {"exact": "insider"}}}])
+
+
+def sticky() -> Lab:
+    """Weights, and cookies for both sides."""
+    return with_analysis(sessionAffinity={"cookieName": "seen", "primaryCookieName": "spared"})
+
+
+def iterated(lab: Lab, count: int) -> Lab:
+    """The lab with this many iterations behind it."""
+    at(lab, "Progressing")
+    lab.tick(count)
+    assert lab.canary["status"]["iterations"] == count
+    return lab
+
+
+def mirrored(lab: Lab) -> Lab:
+    """The canary gets copies of requests."""
+    at(lab, "Progressing")
+    lab.tick()
+    return lab
+
+
 def in_the_middle(image: str) -> Lab:
     """The canary carries 40 %, and the user pushes something."""
     lab = at(new_lab(), "Progressing", 40)
@@ -223,5 +253,18 @@ SCENARIOS = (
     Scenario("daemons-start", lambda: pushed(daemons()), "Succeeded"),
     Scenario("daemons-promotion", lambda: at(daemons(), "Progressing", 60), "Succeeded"),
     Scenario("daemons-rollback", lambda: at(daemons(), "Progressing", 40), "Failed", alert=True),
+    Scenario("ab-first-iteration", lambda: at(tested(), "Progressing"), "Succeeded"),
+    Scenario("ab-next-iteration", lambda: iterated(tested(), 1), "Succeeded"),
+    Scenario("ab-promotion", lambda: iterated(tested(), 2), "Succeeded"),
+    Scenario("ab-shift", lambda: at(tested(), "Promoting"), "Succeeded"),
+    Scenario("ab-rollback-by-alert", lambda: iterated(tested(), 1), "Failed", alert=True),
+    Scenario("blue-green-switch", lambda: iterated(blue_green(mirror=True), 2), "Succeeded"),
+    Scenario("blue-green-promotion", lambda: iterated(blue_green(mirror=True), 3), "Succeeded"),
+    Scenario("blue-green-rollback-by-alert", lambda: iterated(blue_green(), 3), "Failed", alert=True),
+    Scenario("mirror-first-step", lambda: at(with_analysis(mirror=True), "Progressing"), "Succeeded"),
+    Scenario("mirror-next-step", lambda: mirrored(with_analysis(mirror=True)), "Succeeded"),
+    Scenario("affinity-first-step", lambda: at(sticky(), "Progressing"), "Succeeded"),
+    Scenario("affinity-shift", lambda: at(sticky(), "Promoting", 60), "Succeeded"),
+    Scenario("affinity-rollback-by-alert", lambda: at(sticky(), "Progressing", 40), "Failed", alert=True),
     Scenario("cancel-by-a-revert", lambda: in_the_middle("app:v1"), "Initialized"),
 )

@@ -21,6 +21,7 @@ from handlers.rollout.weights import Weights
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 OLD, NEW, NEWER = "1-old", "1-new", "1-newer"
+MATCH = [{"headers": {"x-canary": {"exact": "insider"}}}]
 TICK = Cause(kind=CauseKind.TICK)
 PROMOTED_PHASES = (Phase.PROMOTING, Phase.FINALISING)
 RESTING = (Phase.INITIALIZING, Phase.INITIALIZED, Phase.SUCCEEDED)
@@ -191,6 +192,9 @@ def _canaries() -> list[Canary]:
         a_canary(stepWeight=0, stepWeights=[5, 40, 90], maxWeight=70, stepWeightPromotion=30, threshold=1),
         replace(plain, analysis=asking),
         replace(plain, analysis=replace(asking, threshold=1)),
+        a_canary(stepWeight=0, maxWeight=0, iterations=2, mirror=True),
+        a_canary(stepWeight=0, maxWeight=0, iterations=2, match=MATCH, stepWeightPromotion=50),
+        a_canary(mirror=True, sessionAffinity={"cookieName": "c", "primaryCookieName": "p"}),
     ]
     asked = ({ABORT: "1"}, {PROMOTE: "1"}, {PAUSE: "true"})
     going = [
@@ -240,6 +244,8 @@ def decisive_states(draw: st.DrawFn) -> State:
         phase=phase,
         weight=0 if phase in RESTING else draw(WEIGHTS),
         mirrored=draw(st.booleans()),
+        matched=draw(_SELDOM),
+        iterations=draw(st.sampled_from([0, 0, 1, 2, 3])),
         failed=draw(st.sampled_from([0, 0, 1, 2])),
         revision=draw(REVISIONS),
         promoted=draw(REVISIONS),
@@ -261,7 +267,7 @@ def states(draw: st.DrawFn) -> State:
     return replace(
         draw(decisive_states()),
         seq=draw(st.integers(0, 99)),
-        iterations=draw(st.integers(0, 3)),
+        cookie=draw(st.sampled_from(["", "c=abc"])),
         tell_after=draw(_MAYBE),
         outbox=tuple(draw(st.lists(MESSAGES, max_size=2))),
         observed=draw(st.dictionaries(st.text(), st.text(), max_size=3)),
@@ -303,7 +309,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     primary = None if draw(_SELDOM) else draw(primaries())
     routes = draw(st.none() | ROUTES)
     if state and not draw(_SELDOM):
-        routes = Weights(100 - state.weight, state.weight, state.mirrored)
+        routes = Weights(100 - state.weight, state.weight, state.mirrored, state.matched)
     if state and target and draw(st.booleans()):
         target = replace(target, revision=state.revision)
     if state and primary and draw(st.booleans()):

@@ -76,6 +76,9 @@ def test_the_defaults_of_a_webhook_are_flaggers() -> None:
         pytest.param({"maxWeight": 50.0}, "max_weight", 50, id="a CRD's number may come as 50.0"),
         pytest.param({"stepWeights": [1, 2, 10, 80]}, "step_weights", (1, 2, 10, 80), id="stepWeights"),
         pytest.param({"stepWeights": [1, 150]}, "step_weights", (1, 100), id="over 100 is 100, as in nextStepWeight"),
+        pytest.param({"iterations": 5, "stepWeight": 0}, "iterations", 5, id="iterations"),
+        pytest.param({"mirror": True}, "mirror", True, id="mirror"),
+        pytest.param({"mirror": True, "mirrorWeight": 10}, "mirror_weight", 10, id="mirrorWeight"),
         pytest.param({"stepWeightPromotion": 50}, "step_weight_promotion", 50, id="stepWeightPromotion"),
         pytest.param({"primaryReadyThreshold": 50}, "primary_ready_threshold", 50, id="primaryReadyThreshold"),
         pytest.param({"canaryReadyThreshold": 0}, "canary_ready_threshold", 0, id="a threshold of zero is kept"),
@@ -178,12 +181,10 @@ def test_the_url_of_a_webhook_is_not_in_its_repr() -> None:
 
 
 UNKNOWN = "request-success-rate or request-duration, and the metric has neither templateRef nor query"
-LATER = "is not supported by this version; use stepWeight or stepWeights"
 BAD = [
-    ({"iterations": 5}, f"iterations: {LATER}"),
-    ({"mirror": True}, f"mirror: {LATER}"),
-    ({"match": [{"headers": {}}]}, f"match: {LATER}"),
-    ({"sessionAffinity": {"cookieName": "c"}}, f"sessionAffinity: {LATER}"),
+    ({"iterations": -5}, "iterations: -5 is not between 0 and 1000000"),
+    ({"mirror": "yes"}, "mirror: 'yes' is not true or false"),
+    ({"mirrorWeight": 101}, "mirrorWeight: 101 is not between 0 and 100"),
     ({"interval": "often"}, 'interval: \'often\' is not a duration such as "30s" or "1m30s"'),
     ({"threshold": -1}, "threshold: -1 is not between 0 and 1000000"),
     ({"maxWeight": 101}, "maxWeight: 101 is not between 0 and 100"),
@@ -236,7 +237,7 @@ def test_c10_an_analysis_that_would_never_advance_is_refused() -> None:
     """Flagger stays in Progressing for ever, silently."""
     with pytest.raises(BadCanary) as caught:
         parsed(stepWeight=0)
-    expected = "spec.analysis: needs stepWeight or stepWeights, or the canary would never advance"
+    expected = "spec.analysis: needs stepWeight, stepWeights or iterations, or the canary would never advance"
     assert str(caught.value) == expected
     assert parsed(stepWeight=0, stepped=False) == Analysis()
 

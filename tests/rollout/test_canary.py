@@ -113,7 +113,9 @@ VERBATIM |= {"headers": {"request": {}}, "corsPolicy": {"allowOrigins": []}}
         ({"canary": None}, "canary_metadata", CustomMetadata()),
         ({"unmanagedMetadata": {"labels": ["a"]}}, "unmanaged_labels", ("a",)),
         ({"unmanagedMetadata": {"annotations": ["b"]}}, "unmanaged_annotations", ("b",)),
-        ({"mirror": False}, "port", 9898),
+        ({"mirror": False}, "mirror", False),
+        ({"mirror": True}, "mirror", True),
+        ({"appProtocol": "TCP"}, "tcp", True),
     ],
 )
 def test_a_field_of_the_service(fields: dict[str, Any], name: str, value: Any) -> None:
@@ -191,14 +193,10 @@ BAD = [
     ({"service": None}, "spec.service.port: is required"),
     ({"service": {"port": 0}}, "spec.service.port: 0 is not between 1 and 65535"),
     ({"service": {"port": 80, "name": "-a"}}, f"spec.service.name: '-a' is not {LABEL}"),
-    ({"service": {"port": 80, "mirror": True}}, f"spec.service.mirror: {LATER}"),
+    ({"service": {"port": 80, "mirror": [{}]}}, "spec.service.mirror: [{}] is not true or false"),
     ({"service": {"port": 80, "targetPort": 70000}}, "spec.service.targetPort: 70000 is not between 0 and 65535"),
     ({"service": {"port": 80, "targetPort": "70000"}}, "spec.service.targetPort: 70000 is not between 0 and 65535"),
     ({"service": {"port": 80, "targetPort": []}}, "spec.service.targetPort: [] is not a whole number"),
-    (
-        {"service": {"port": 80, "appProtocol": "TCP"}},
-        "spec.service.appProtocol: 'TCP' is not supported by this version, which routes HTTP only",
-    ),
     (
         {"service": {"port": 80, "delegation": True, "hosts": ["a"]}},
         "spec.service.delegation: True is not possible together with hosts or gateways",

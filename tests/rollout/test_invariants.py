@@ -192,8 +192,8 @@ def _done(s: Snapshot, decision: Decision) -> Snapshot:
         if isinstance(action, ScaleToZero | PauseScaler):
             s = replace(s, scaler_awake=False)
         match action:
-            case Route(weight, mirrored):
-                s = replace(s, routes=Weights(100 - weight, weight, mirrored))
+            case Route(weight, mirrored, matched):
+                s = replace(s, routes=Weights(100 - weight, weight, mirrored, matched))
             case ScaleUp() | ScaleToPrimary() if s.target:
                 s = replace(s, target=replace(s.target, replicas=s.target.replicas or 1, ours=True))
             case ScaleToZero() if s.target:

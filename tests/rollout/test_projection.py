@@ -125,7 +125,7 @@ def test_a_strange_condition_is_replaced(conditions: Any) -> None:
 
 def test_strangers_fields_of_the_status_stay() -> None:
     """A merge patch names only what is ours."""
-    assert "sessionAffinityCookie" not in project(a_state(), {"status": {"sessionAffinityCookie": "a"}}, NOW)
+    assert "note" not in project(a_state(), {"status": {"note": "a"}}, NOW)
 
 
 def test_tracked_configs_are_those_of_the_state() -> None:
@@ -134,3 +134,20 @@ def test_tracked_configs_are_those_of_the_state() -> None:
     patch = project(state, {"status": {"trackedConfigs": {"secret/b": "2", "secret/c": "3"}}}, NOW)
     assert patch["trackedConfigs"] == {"configmap/a": "1", "secret/c": None}
     assert "trackedConfigs" not in project(state, {"status": {"trackedConfigs": state.configs}}, NOW)
+
+
+def test_iterations_show_no_weight() -> None:
+    """Flagger counts iterations instead; a canary that serves in Failed, or shifts by steps, shows its weight."""
+    assert shown(a_state(weight=100, iterations=2))["canaryWeight"] == 0
+    assert shown(a_state(weight=40, iterations=2))["canaryWeight"] == 40
+    assert shown(a_state(Phase.FAILED, weight=100))["canaryWeight"] == 100
+
+
+def test_cookies_are_shown_as_flagger_shows_them() -> None:
+    """Each in its field, and none that is not there."""
+    status = shown(a_state(cookie="c=1", primary_cookie="p=2", previous_cookie="c=0"))
+    assert status["sessionAffinityCookie"] == "c=1"
+    assert status["primarySessionAffinityCookie"] == "p=2"
+    assert status["previousSessionAffinityCookie"] == "c=0"
+    assert "sessionAffinityCookie" not in shown(a_state())
+    assert project(a_state(), {"status": status}, NOW)["sessionAffinityCookie"] is None

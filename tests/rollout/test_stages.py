@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
 from handlers.rollout.freeze import FREEZE
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.spec.canary import FINALIZER
+from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import RETRY, Stage, live, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
@@ -59,6 +59,15 @@ PAUSED = a_canary(annotations={PAUSE: "true"})
 FROZEN = a_canary(annotations={FREEZE: "* * * * * 1h"})
 FROZEN_PROMOTED = a_canary(annotations={FREEZE: "* * * * * 1h", PROMOTE: "1"})
 BOTH = {PROMOTE: "1", PAUSE: "true"}
+MATCH = [{"headers": {"x-canary": {"exact": "insider"}}}]
+BLUE_GREEN = a_canary(stepWeight=0, maxWeight=0, iterations=3)
+AB = a_canary(stepWeight=0, maxWeight=0, iterations=3, match=MATCH)
+
+
+def iterated(canary: Canary, count: int, *, phase: Phase = PROGRESSING, **fields: Any) -> Snapshot:
+    """A canary that has come through this many iterations."""
+    return a_snapshot(state=a_state(phase, iterations=count, **fields), canary=canary)
+
 
 CASES = [
     (Stage.DELETED, "deletion comes before all", a_snapshot(canary=DELETING)),
@@ -183,7 +192,24 @@ CASES = [
     (Stage.FIRST_STEP, "nothing on the canary yet", a_snapshot(PROGRESSING)),
     (Stage.FIRST_STEP, "routes astray or not", a_snapshot(PROGRESSING, routes=STRAY)),
     (Stage.NEXT_STEP, "something on it", a_snapshot(PROGRESSING, weight=10)),
-    (Stage.NEXT_STEP, "a mirror is something", a_snapshot(state=a_state(mirrored=True))),
+    (Stage.MIRRORED, "a mirror is something", a_snapshot(state=a_state(mirrored=True))),
+    (Stage.FIRST_ITERATION, "nothing on the canary yet", a_snapshot(canary=BLUE_GREEN)),
+    (Stage.FIRST_ITERATION, "nothing matched yet", a_snapshot(canary=AB)),
+    (Stage.NEXT_ITERATION, "counted", iterated(BLUE_GREEN, 2)),
+    (Stage.NEXT_ITERATION, "mirrored", iterated(BLUE_GREEN, 0, mirrored=True)),
+    (Stage.NEXT_ITERATION, "begun by weights", iterated(BLUE_GREEN, 0, weight=40)),
+    (Stage.NEXT_ITERATION, "A/B", iterated(AB, 2, weight=100, matched=True)),
+    (Stage.NEXT_ITERATION, "a match was added and not tested", iterated(AB, 3)),
+    (Stage.SWITCH, "all counted", iterated(BLUE_GREEN, 3)),
+    (Stage.SWITCH, "iterations were lowered", iterated(BLUE_GREEN, 9)),
+    (Stage.SWITCH, "the gate is asked again", iterated(BLUE_GREEN, 3, phase=Phase.WAITING_PROMOTION)),
+    (Stage.LAST_ITERATION, "the canary has all", iterated(BLUE_GREEN, 4, weight=100)),
+    (Stage.LAST_ITERATION, "A/B", iterated(AB, 3, weight=100, matched=True)),
+    (Stage.LAST_ITERATION, "A/B, iterations were lowered", iterated(AB, 9, weight=100, matched=True)),
+    (Stage.FIRST_STEP, "iterations were removed", iterated(a_canary(), 2)),
+    (Stage.FIRST_STEP, "while it waited", iterated(a_canary(), 3, phase=Phase.WAITING_PROMOTION)),
+    (Stage.UNMATCHED, "match was removed", iterated(a_canary(), 2, weight=100, matched=True)),
+    (Stage.UNMATCHED, "at once", iterated(BLUE_GREEN, 2, weight=100, matched=True, stepped=JUST_NOW)),
     (Stage.LAST_STEP, "the highest weight", a_snapshot(PROGRESSING, weight=50)),
     (Stage.LAST_STEP, "maxWeight was lowered", a_snapshot(PROGRESSING, weight=80)),
     (Stage.WAITING_PROMOTION, "the gate is asked again", a_snapshot(Phase.WAITING_PROMOTION, weight=50)),

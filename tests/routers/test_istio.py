@@ -13,7 +13,7 @@ from handlers.errors import BadCanary
 from handlers.rollout.objects import DESTINATION_RULE, Ref, merge_patch
 from handlers.rollout.spec import canary as specs
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.weights import Weights
+from handlers.rollout.weights import Split, Weights
 from handlers.routers import ROUTERS, istio
 
 RECORDED = json.loads((Path(__file__).parents[1] / "samples/flagger/service-full.json").read_text())
@@ -45,6 +45,11 @@ def canary(**service: Any) -> Canary:
     return specs.parse({"metadata": {"namespace": "default", "name": "podinfo", "uid": "u-1"}, "spec": spec})
 
 
+def routed(spec: Canary, weight: int, mirrored: bool, existing: dict[str, Any] | None) -> dict[str, Any]:
+    """The VirtualService at a weight."""
+    return istio.route(spec, Split(weight=weight, mirrored=mirrored), existing)
+
+
 def rule(virtual_service: dict[str, Any]) -> Any:
     """The only HTTP rule of a VirtualService."""
     (only,) = virtual_service["spec"]["http"]
@@ -68,7 +73,7 @@ def test_routes_are_those_that_flagger_writes(nth: int, weight: int) -> None:
     """Recorded scenario service-full: every field of the VirtualService at each of its three writes."""
     writes = [write for name, write in RECORDED["writes"] if name == "vs"]
 
-    assert recorded(istio.route(canary(**RECORDED["service"]), weight, False, None)) == writes[nth]
+    assert recorded(routed(canary(**RECORDED["service"]), weight, False, None)) == writes[nth]
 
 
 def test_destination_rules_are_those_that_flagger_writes() -> None:
@@ -86,7 +91,7 @@ def test_istio_is_the_router_of_its_provider() -> None:
 
 def test_made_objects_belong_to_their_canary() -> None:
     """Sync: two DestinationRules and a VirtualService with one rule and two routes, all owned by the Canary."""
-    route = istio.route(canary(), 0, False, None)
+    route = routed(canary(), 0, False, None)
 
     assert shares(route) == [("podinfo-primary", 100), ("podinfo-canary", 0)]
     for obj in (route, *(made for _, made in istio.destinations(canary(), {}))):
@@ -100,10 +105,10 @@ def test_made_objects_belong_to_their_canary() -> None:
 
 def test_drift_of_hosts_and_gateways_is_put_right() -> None:
     """Sync: a host that the Canary adds comes in, a gateway that somebody added goes."""
-    made = istio.route(canary(gateways=["istio/public", "mesh"]), 0, False, None)
+    made = routed(canary(gateways=["istio/public", "mesh"]), 0, False, None)
     drifted = {**made, "spec": {**made["spec"], "gateways": ["istio/public", "mesh", "istio-system/test-gateway"]}}
 
-    healed = istio.route(canary(gateways=["istio/public", "mesh"], hosts=["test.example.com"]), 0, False, drifted)
+    healed = routed(canary(gateways=["istio/public", "mesh"], hosts=["test.example.com"]), 0, False, drifted)
 
     assert healed["spec"]["gateways"] == ["istio/public", "mesh"]
     assert healed["spec"]["hosts"] == ["test.example.com", "podinfo"]
@@ -111,9 +116,9 @@ def test_drift_of_hosts_and_gateways_is_put_right() -> None:
 
 def test_weights_are_set() -> None:
     """SetRoutes, normal: 60/40 without a mirror, and nothing else changes."""
-    made = istio.route(canary(timeout="15s"), 0, False, None)
+    made = routed(canary(timeout="15s"), 0, False, None)
 
-    set_to_40 = istio.route(canary(timeout="15s"), 40, False, made)
+    set_to_40 = routed(canary(timeout="15s"), 40, False, made)
 
     assert shares(set_to_40) == [("podinfo-primary", 60), ("podinfo-canary", 40)]
     assert merge_patch(made, set_to_40).keys() == {"spec"}
@@ -122,20 +127,18 @@ def test_weights_are_set() -> None:
 
 def test_a_mirrored_route_copies_requests() -> None:
     """SetRoutes, mirror: all traffic to the primary and a copy to the canary; without it, no mirror is left over."""
-    mirrored = istio.route(canary(), 0, True, None)
+    mirrored = routed(canary(), 0, True, None)
 
     assert shares(mirrored) == [("podinfo-primary", 100), ("podinfo-canary", 0)]
     assert rule(mirrored)["mirror"] == {"host": "podinfo-canary"}
-    assert "mirror" not in rule(istio.route(canary(), 0, False, mirrored))
+    assert "mirror" not in rule(routed(canary(), 0, False, mirrored))
 
 
 @pytest.mark.parametrize(
     ("http", "expected"),
     [
-        pytest.param(rule(istio.route(canary(), 0, False, None)), Weights(100, 0), id="GetRoutes"),
-        pytest.param(
-            rule(istio.route(canary(), 0, True, None)), Weights(100, 0, mirrored=True), id="GetRoutes: mirror"
-        ),
+        pytest.param(rule(routed(canary(), 0, False, None)), Weights(100, 0), id="GetRoutes"),
+        pytest.param(rule(routed(canary(), 0, True, None)), Weights(100, 0, mirrored=True), id="GetRoutes: mirror"),
         pytest.param(
             {
                 "route": [
@@ -191,8 +194,8 @@ def test_an_empty_route_has_no_weights() -> None:
 )
 def test_parts_of_the_service_are_copied_onto_the_rule(field: str, value: Any) -> None:
     """Istio's own parts go through as they are written, and are absent when they are not."""
-    assert rule(istio.route(canary(**{field: value}), 0, False, None))[field] == value
-    assert rule(istio.route(canary(), 0, False, None)).keys() == {"route"}
+    assert rule(routed(canary(**{field: value}), 0, False, None))[field] == value
+    assert rule(routed(canary(), 0, False, None)).keys() == {"route"}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +208,7 @@ def test_parts_of_the_service_are_copied_onto_the_rule(field: str, value: Any) -
 )
 def test_only_istios_part_of_a_rewrite_is_written(rewrite: dict[str, str], expected: dict[str, str] | None) -> None:
     """GetIstioRewrite: uri and authority; Istio refuses a rewrite that says nothing."""
-    assert rule(istio.route(canary(rewrite=rewrite), 0, False, None)).get("rewrite") == expected
+    assert rule(routed(canary(rewrite=rewrite), 0, False, None)).get("rewrite") == expected
 
 
 @pytest.mark.parametrize(
@@ -229,7 +232,7 @@ def test_only_istios_part_of_a_rewrite_is_written(rewrite: dict[str, str], expec
 )
 def test_the_apex_is_among_the_hosts_once(hosts: list[str], expected: list[str]) -> None:
     """The Service's own host is added unless it is given, by whatever name."""
-    assert istio.route(canary(hosts=hosts), 0, False, None)["spec"]["hosts"] == expected
+    assert routed(canary(hosts=hosts), 0, False, None)["spec"]["hosts"] == expected
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_the_apex_is_among_the_hosts_once(hosts: list[str], expected: list[str])
 )
 def test_the_mesh_is_the_default_gateway(gateways: list[str], expected: list[str]) -> None:
     """Gateways are those of the spec; without any, the sidecars."""
-    assert istio.route(canary(gateways=gateways), 0, False, None)["spec"]["gateways"] == expected
+    assert routed(canary(gateways=gateways), 0, False, None)["spec"]["gateways"] == expected
 
 
 @pytest.mark.parametrize(
@@ -253,15 +256,15 @@ def test_the_mesh_is_the_default_gateway(gateways: list[str], expected: list[str
 )
 def test_a_gateway_is_told_the_port(service: dict[str, Any], port: dict[str, int] | None) -> None:
     """Both destinations name the port when a gateway could not know which one is meant."""
-    for side in rule(istio.route(canary(**service), 0, False, None))["route"]:
+    for side in rule(routed(canary(**service), 0, False, None))["route"]:
         assert side["destination"].get("port") == port
 
 
 def test_a_delegate_has_neither_hosts_nor_gateways() -> None:
     """Delegate, ok: also when it had them before."""
-    before = istio.route(canary(hosts=["a.example.com"]), 0, False, None)
+    before = routed(canary(hosts=["a.example.com"]), 0, False, None)
 
-    spec = istio.route(canary(delegation=True), 0, False, before)["spec"]
+    spec = routed(canary(delegation=True), 0, False, before)["spec"]
 
     assert spec["hosts"] == []
     assert "gateways" not in spec
@@ -290,7 +293,7 @@ def test_an_adopted_route_is_kept_as_it_was() -> None:
     """The first rendering saves the user's spec; labels, annotations and fields that are not ours stay."""
     existing = adoptable()
 
-    adopted = istio.route(canary(apex={"labels": {"a": "1"}}), 0, False, existing)
+    adopted = routed(canary(apex={"labels": {"a": "1"}}), 0, False, existing)
 
     assert json.loads(adopted["metadata"]["annotations"].pop(istio.ORIGINAL)) == existing["spec"]
     assert adopted["metadata"] == {
@@ -304,9 +307,9 @@ def test_an_adopted_route_is_kept_as_it_was() -> None:
 
 def test_later_renderings_keep_the_first_saved_spec() -> None:
     """What is saved is what the user wrote, never what we made of it."""
-    adopted = istio.route(canary(), 0, False, adoptable())
+    adopted = routed(canary(), 0, False, adoptable())
 
-    later = istio.route(canary(), 50, False, adopted)
+    later = routed(canary(), 50, False, adopted)
 
     assert later["metadata"] == adopted["metadata"]
 
@@ -321,7 +324,7 @@ def test_later_renderings_keep_the_first_saved_spec() -> None:
 )
 def test_nothing_is_saved_twice(existing: dict[str, Any]) -> None:
     """An object that is ours, or whose origin is kept already, gets no saved spec."""
-    assert istio.ORIGINAL not in istio.route(canary(), 0, False, existing)["metadata"]["annotations"]
+    assert istio.ORIGINAL not in routed(canary(), 0, False, existing)["metadata"]["annotations"]
 
 
 def test_an_adopted_destination_rule_keeps_what_is_not_ours() -> None:
@@ -339,20 +342,20 @@ def test_an_adopted_destination_rule_keeps_what_is_not_ours() -> None:
 
 def test_the_fence_of_a_step_survives() -> None:
     """Rendering keeps the nonce that another step has written, though we are its field manager."""
-    made = istio.route(canary(), 0, False, None)
+    made = routed(canary(), 0, False, None)
     fields: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:serinus.dev/step": {}}}}
     made["metadata"] |= {
         "annotations": made["metadata"]["annotations"] | {"serinus.dev/step": "n-1"},
         "managedFields": [{"manager": "serinus", "fieldsV1": fields}],
     }
 
-    assert merge_patch(made, istio.route(canary(), 0, False, made)) == {}
+    assert merge_patch(made, routed(canary(), 0, False, made)) == {}
 
 
 @given(service=SERVICES, weight=WEIGHT, mirrored=st.booleans())
 def test_weights_survive_the_round_trip(service: dict[str, Any], weight: int, mirrored: bool) -> None:
     """What is rendered reads back the same, and the two sides always share the whole traffic."""
-    route = istio.route(canary(**service), weight, mirrored, None)
+    route = routed(canary(**service), weight, mirrored, None)
 
     assert istio.weights(canary(**service), route) == Weights(100 - weight, weight, mirrored)
     assert sum(share for _, share in shares(route)) == 100
@@ -375,10 +378,10 @@ def test_rendering_twice_changes_nothing(
 
     route: dict[str, Any] = existing
     for weight in steps:
-        route = istio.route(spec, weight, False, route)
+        route = routed(spec, weight, False, route)
     once = dict(istio.destinations(spec, rules))
 
-    assert merge_patch(route, istio.route(spec, steps[-1], False, route)) == {}
+    assert merge_patch(route, routed(spec, steps[-1], False, route)) == {}
     assert merge_patch(once, dict(istio.destinations(spec, once))) == {}
     for obj in (route, *once.values()):
         assert {key: obj["spec"][key] for key in extra} == extra

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from handlers.rollout import commands
 from handlers.rollout.actions import Action, CopyToPrimary, Route, ScaleUp
@@ -13,15 +14,16 @@ from handlers.rollout.decision import (
     normal,
     settle,
     stepped,
+    waiting,
     warning,
 )
-from handlers.rollout.rules.rollback import checks_failed, roll_back
+from handlers.rollout.rules.rollback import as_it_is, checks_failed, roll_back
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.stages import ACTIVE, RETRY
-from handlers.rollout.state import Intent, Message, Phase
+from handlers.rollout.state import Intent, Message, Phase, State
 from handlers.rollout.timing import step_time
-from handlers.rollout.weights import following, highest
+from handlers.rollout.weights import FULL, following, highest
 from handlers.rollout.wording import copying, of_findings
 
 _GATES = frozenset({Hook.CONFIRM_ROLLOUT, Hook.CONFIRM_TRAFFIC_INCREASE, Hook.CONFIRM_PROMOTION})
@@ -79,7 +81,7 @@ def _as_they_were(s: Snapshot) -> tuple[tuple[Action, ...], int]:
     Before a run, a revision that nobody has approved gets no traffic, not even what its predecessor held.
     """
     if s.known.phase in ACTIVE:
-        return (Route(s.known.weight, s.known.mirrored),), s.known.weight
+        return (as_it_is(s),), s.known.weight
     return ((Route(0),), 0) if s.carried and s.primary_can_serve else ((), s.known.weight)
 
 
@@ -150,39 +152,107 @@ def seen_at_start(s: Snapshot) -> Mapping[str, str]:
     return s.known.seen if s.known.phase is Phase.WAITING else commands.marks(s.canary.annotations)
 
 
+def _begun(s: Snapshot) -> tuple[Message, ...]:
+    """Said once, before the canary gets any request (scheduler.go, advanceCanary)."""
+    if s.known.weight or s.known.mirrored or s.known.iterations:
+        return ()
+    return (normal(s.known.phase, f"Starting canary analysis for {s.target_text}"),)
+
+
 def step_up(s: Snapshot, findings: Findings) -> Decision:
-    """The first or the next weight."""
-    first = not s.known.weight and not s.known.mirrored
-    begun = (normal(s.known.phase, f"Starting canary analysis for {s.target_text}"),) if first else ()
+    """The first or the next weight; before the first one mirroring, if that is wanted (scheduler.go, runCanary)."""
+    begun = _begun(s)
     if stop := held(s, findings, begun):
         return stop
-    weight = following(s.canary.analysis, s.known.weight)
+    mirrored = s.canary.analysis.mirror and not s.known.weight and not s.known.mirrored
+    weight = 0 if mirrored else following(s.canary.analysis, s.known.weight)
     text = f"Advance {s.name} canary weight {weight}"
+    told = "mirror requests to the canary" if mirrored else f"advance from {s.known.weight} to {weight} %"
     return Decision(
-        told=f"advance from {s.known.weight} to {weight} %",
+        told=told,
         intent=Intent.RAISE,
-        actions=(Route(weight),),
-        state=stepped(s, weight=weight, failed=counted(s)),
+        actions=(Route(weight, mirrored),),
+        state=_advanced(s, weight=weight, mirrored=mirrored, iterations=0),
         messages=(*_said(s, findings, begun), normal(s.known.phase, text)),
         findings=tuple(findings),
     )
 
 
-def last_step(s: Snapshot, findings: Findings) -> Decision:
-    """The highest weight has been held for an interval and all checks agree: copy to the primary."""
+def _advanced(s: Snapshot, **changes: Any) -> State:
+    return stepped(s, phase=Phase.PROGRESSING, failed=counted(s), **changes)
+
+
+def iterate(s: Snapshot, findings: Findings) -> Decision:
+    """One iteration more: in A/B testing the matched requests go to the canary (scheduler.go, runAB, runBlueGreen)."""
+    begun, analysis = _begun(s), s.canary.analysis
+    if stop := held(s, findings, begun):
+        return stop
+    count = s.known.iterations + 1
+    # what has traffic of all requests gives it up for the matched ones only to a primary that has pods
+    matched = bool(analysis.match) and (s.known.matched or not s.known.weight or s.primary_can_serve)
+    weight = FULL if matched else s.known.weight
+    mirrored = analysis.mirror and not weight
+    text = f"Advance {s.name} canary iteration {count}/{analysis.iterations}"
+    return Decision(
+        told=f"iteration {count} of {analysis.iterations}",
+        intent=Intent.RAISE,
+        actions=(Route(weight, mirrored, matched),),
+        state=_advanced(s, weight=weight, mirrored=mirrored, matched=matched, iterations=count),
+        messages=(*_said(s, findings, begun), normal(s.known.phase, text)),
+        findings=tuple(findings),
+    )
+
+
+def switch(s: Snapshot, findings: Findings) -> Decision:
+    """Blue/green, all iterations have passed: the canary gets all requests for an interval (runBlueGreen)."""
     if stop := held(s, findings):
         return stop
-    return _copy(s, findings, f"promote: weight {highest(s.canary.analysis)} % has held")
+    mirrored = s.canary.analysis.mirror
+    text = "Stop traffic mirroring and route all traffic to canary" if mirrored else "Routing all traffic to canary"
+    return Decision(
+        told="route all traffic to the canary",
+        intent=Intent.RAISE,
+        actions=(Route(FULL),),
+        state=_advanced(s, weight=FULL, mirrored=False, iterations=s.known.iterations + 1),
+        messages=(*_said(s, findings), normal(s.known.phase, text)),
+        findings=tuple(findings),
+    )
+
+
+def unmatched(s: Snapshot, _: Findings) -> Decision:
+    """`analysis.match` was taken away in the middle of an A/B test: nobody knows which requests were meant, so that the
+    same revision begins again with the primary serving all.
+    """
+    if not s.primary_can_serve:
+        return waiting(s, "primary", s.primary_trouble, told=s.primary_trouble, timed=False)
+    text = f"spec.analysis.match was removed! Restarting analysis for {s.target_text}"
+    return Decision(
+        told=text,
+        intent=Intent.RESTART,
+        actions=(Route(0),),
+        state=stepped(s, phase=Phase.PROGRESSING, weight=0, mirrored=False, iterations=0),
+        messages=(warning(Phase.PROGRESSING, text),),
+    )
+
+
+def last_step(s: Snapshot, findings: Findings) -> Decision:
+    """The highest weight, or the last iteration, has been held for an interval and all checks agree: copy."""
+    if stop := held(s, findings):
+        return stop
+    analysis = s.canary.analysis
+    passed = f"{analysis.iterations} iterations have passed"
+    return _copy(s, findings, f"promote: {passed if analysis.iterations else f'weight {highest(analysis)} % has held'}")
 
 
 def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
     return Decision(
         told=told,
         intent=Intent.PROMOTE,
-        actions=(Route(s.known.weight), CopyToPrimary(s.known.revision)),
+        actions=(Route(s.known.weight, matched=s.known.matched), CopyToPrimary(s.known.revision)),
         state=stepped(
             s,
             phase=Phase.PROMOTING,
+            mirrored=False,
             failed=counted(s),
             promoted=s.known.revision,
             deadline=s.now + s.canary.progress_deadline,

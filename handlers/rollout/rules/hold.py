@@ -1,9 +1,9 @@
 """Held where it is, by a pause: nothing starts, advances or is promoted; what goes back still does."""
 
-from handlers.rollout.actions import Route
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, counted, normal, settle, stepped
 from handlers.rollout.rules.advance import held
+from handlers.rollout.rules.rollback import as_it_is
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import ACTIVE, HOLD
 from handlers.rollout.state import Message
@@ -21,7 +21,7 @@ def hold(s: Snapshot, findings: Findings) -> Decision:
         return stop
     return Decision(
         told=f"hold: {s.hold}",
-        actions=(Route(s.known.weight, s.known.mirrored),) if s.known.phase in ACTIVE else (),
+        actions=(as_it_is(s),) if s.known.phase in ACTIVE else (),
         state=stepped(s, failed=counted(s), waiting=f"{HOLD}{s.hold}"),
         messages=(*of_findings(s, findings), *_said(s)),
         findings=tuple(findings),

@@ -16,7 +16,7 @@ from handlers.rollout.decision import (
     waiting,
     warning,
 )
-from handlers.rollout.rules.rollback import promotion_failed
+from handlers.rollout.rules.rollback import as_it_is, promotion_failed
 from handlers.rollout.rules.scaling import scaler
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
@@ -50,12 +50,12 @@ def shift(s: Snapshot, findings: Findings) -> Decision:
         text = f"Advance {s.name} primary weight {FULL - weight}"
     else:
         text = "Routing all traffic to primary"
-    phase = Phase.PROMOTING if weight else Phase.FINALISING
+    phase, iterations = (Phase.PROMOTING, s.known.iterations) if weight else (Phase.FINALISING, 0)
     return Decision(
         told=f"shift from {s.known.weight} to {weight} % on the canary",
         intent=Intent.SHIFT,
-        actions=(*scaler(s), Route(weight)),
-        state=stepped(s, phase=phase, weight=weight, mirrored=False, iterations=0),
+        actions=(*scaler(s), Route(weight, matched=s.known.matched)),
+        state=stepped(s, phase=phase, weight=weight, mirrored=False, iterations=iterations),
         messages=(normal(Phase.PROMOTING, text),),
     )
 
@@ -67,12 +67,12 @@ def stuck(s: Snapshot, _: Findings) -> Decision:
         return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
     if overdue(s) or (s.primary and s.primary.exceeded):
         return promotion_failed(s, text)
-    if s.canary_ready and not s.primary_can_serve and s.known.weight < FULL:
+    if s.canary_ready and not s.primary_can_serve and not s.canary_has_all:
         return _all_to_canary(s, text)
-    if s.canary_ready and s.known.weight and s.routes != Weights(FULL - s.known.weight, s.known.weight):
-        return Decision(
-            told=f"put the routes back to {s.known.weight} %", actions=(Route(s.known.weight),), state=settle(s)
-        )
+    meant = Weights(FULL - s.known.weight, s.known.weight, matched=s.known.matched)
+    if s.canary_ready and s.known.weight and s.routes != meant:
+        told = f"put the routes back to {s.known.weight} %"
+        return Decision(told=told, actions=(as_it_is(s),), state=settle(s))
     return waiting(s, "primary", text, told=text)
 
 
@@ -109,6 +109,8 @@ def _all_to_canary(s: Snapshot, why: str) -> Decision:
             s,
             weight=FULL,
             mirrored=False,
+            matched=False,
+            iterations=0,
             waiting="primary",
             deadline=s.known.deadline or s.now + s.canary.progress_deadline,
         ),
@@ -140,9 +142,13 @@ def holding(s: Snapshot, _: Findings) -> Decision:
             return _all_to_primary(s, "it has recovered")
         if _canary_gone(s):
             return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
-    weight = state.weight if s.primary_can_serve else FULL
-    if s.canary_ready and (s.routes is None or s.routes.canary != weight):
-        return Decision(told=f"put the routes to {weight} %", actions=(Route(weight),), state=settle(s, weight=weight))
+    weight, matched = (state.weight, state.matched) if s.primary_can_serve else (FULL, False)
+    if s.canary_ready and (s.routes is None or (s.routes.canary, s.routes.matched) != (weight, matched)):
+        return Decision(
+            told=f"put the routes to {weight} %",
+            actions=(Route(weight, matched=matched),),
+            state=settle(s, weight=weight, matched=matched),
+        )
     return nothing(s, "the canary serves until the primary recovers, or a new revision comes")
 
 

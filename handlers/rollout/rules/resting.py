@@ -93,8 +93,8 @@ def adrift(s: Snapshot, findings: Findings) -> Decision:
             actions.append(PauseScaler())
         if leftover(s):
             actions.append(ScaleToZero())
-    elif s.routes:
-        actions.append(Route(s.routes.canary, s.routes.mirrored))  # whoever serves now goes on serving
+    elif s.routes:  # whoever serves now goes on serving
+        actions.append(Route(s.routes.canary, s.routes.mirrored, s.routes.matched))
     state = at_rest(s, findings).state
     return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state)
 

@@ -14,6 +14,11 @@ HELD = "rollback"
 """What a state waits for whose rollback is held up."""
 
 
+def as_it_is(s: Snapshot) -> Route:
+    """The route that the state wants."""
+    return Route(s.known.weight, s.known.mirrored, s.known.matched)
+
+
 def roll_back(
     s: Snapshot, why: str, *, said: tuple[Message, ...] = (), findings: Findings = (), failed: int | None = None
 ) -> Decision:
@@ -152,7 +157,7 @@ def checks_failed(s: Snapshot, findings: Findings, said: tuple[Message, ...]) ->
         return Decision(
             told=told,
             intent=Intent.RAISE,
-            actions=(Route(s.known.weight, s.known.mirrored),),
+            actions=(as_it_is(s),),
             state=stepped(s, failed=count),
             messages=said,
             findings=tuple(findings),
@@ -173,6 +178,8 @@ def promotion_failed(s: Snapshot, why: str) -> Decision:
         told=f"promotion failed, the canary keeps serving: {why}",
         intent=Intent.FAIL,
         actions=(Route(weight),) if s.canary_ready else (),
-        state=replace(_failed(s, s.known.revision, weight), waiting="primary"),
+        state=replace(
+            _failed(s, s.known.revision, weight), waiting="primary", matched=s.known.matched and not s.canary_ready
+        ),
         messages=(warning(s.known.phase, text), post_rollout(Phase.FAILED)),
     )

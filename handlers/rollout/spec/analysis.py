@@ -6,6 +6,9 @@ from datetime import timedelta
 from enum import Enum
 
 from handlers.errors import BadCanary
+from handlers.rollout.objects import Object
+from handlers.rollout.spec import affinity, match
+from handlers.rollout.spec.affinity import SessionAffinity
 from handlers.rollout.spec.alerts import AlertRule
 from handlers.rollout.spec.alerts import parse as parse_alerts
 from handlers.rollout.spec.durations import prometheus_window
@@ -74,7 +77,11 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """How a canary is shifted and judged. Weights in percent, thresholds of readiness in percent of replicas."""
+    """How a canary is shifted and judged. Weights in percent, thresholds of readiness in percent of replicas.
+
+    Three strategies (Flagger's `Canary.DeploymentStrategy`): `match` and `iterations` are A/B testing, `iterations`
+    alone blue/green, weights a progressive canary.
+    """
 
     interval: timedelta = INTERVAL
     threshold: int = 1
@@ -82,6 +89,11 @@ class Analysis:
     step_weight: int = 0
     step_weights: tuple[int, ...] = ()
     step_weight_promotion: int = 0
+    iterations: int = 0
+    match: tuple[Object, ...] = ()
+    mirror: bool = False
+    mirror_weight: int = 0
+    affinity: SessionAffinity | None = None
     primary_ready_threshold: int = 100
     canary_ready_threshold: int = 100
     metrics: tuple[Metric, ...] = ()
@@ -98,9 +110,6 @@ def parse(spec: Field, namespace: str, *, stepped: bool, scale: float) -> Analys
 
     Raises BadCanary.
     """
-    for later in ("iterations", "mirror", "match", "sessionAffinity"):
-        if spec[later].given:
-            raise BadCanary(f"{spec.path}.{later}: is not supported by this version; use stepWeight or stepWeights")
     analysis = Analysis(
         interval=max(spec["interval"].duration(INTERVAL), MIN_INTERVAL) / scale,
         threshold=max(1, spec["threshold"].whole(1, 0, 1_000_000)),
@@ -108,14 +117,19 @@ def parse(spec: Field, namespace: str, *, stepped: bool, scale: float) -> Analys
         step_weight=spec["stepWeight"].whole(0, 0, 100),
         step_weights=_step_weights(spec["stepWeights"]),
         step_weight_promotion=spec["stepWeightPromotion"].whole(0, 0, 100),
+        iterations=spec["iterations"].whole(0, 0, 1_000_000),
+        match=match.parse(spec["match"]),
+        mirror=spec["mirror"].flag(),
+        mirror_weight=spec["mirrorWeight"].whole(0, 0, 100),
+        affinity=affinity.parse(spec["sessionAffinity"]),
         primary_ready_threshold=spec["primaryReadyThreshold"].whole(100, 0, 100),
         canary_ready_threshold=spec["canaryReadyThreshold"].whole(100, 0, 100),
         metrics=tuple(_metric(item, namespace, scale) for item in spec["metrics"].items()),
         webhooks=tuple(_webhook(item) for item in spec["webhooks"].items()),
         alerts=parse_alerts(spec["alerts"], namespace),
     )
-    if stepped and not analysis.step_weight and not analysis.step_weights:
-        raise BadCanary(f"{spec.path}: needs stepWeight or stepWeights, or the canary would never advance")
+    if stepped and not (analysis.step_weight or analysis.step_weights or analysis.iterations):
+        raise BadCanary(f"{spec.path}: needs stepWeight, stepWeights or iterations, or the canary would never advance")
     return analysis
 
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from handlers.errors import BadCanary
 from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Kind, Object, Ref, metadata
-from handlers.rollout.spec import analysis
+from handlers.rollout.spec import analysis, strategy
 from handlers.rollout.spec.analysis import Analysis
 from handlers.rollout.spec.fields import Field
 from handlers.rollout.spec.target import LONGEST, NAME, Autoscaler, autoscaler, target
@@ -45,6 +45,7 @@ class CanaryService:
     delegation: bool = False
     traffic_policy: Object | None = None
     match: tuple[Object, ...] = ()
+    mirror: bool = False
     rewrite: Object | None = None
     timeout: str = ""
     retries: Object | None = None
@@ -55,6 +56,11 @@ class CanaryService:
     canary_metadata: CustomMetadata = CustomMetadata()
     unmanaged_labels: tuple[str, ...] = ()
     unmanaged_annotations: tuple[str, ...] = ()
+
+    @property
+    def tcp(self) -> bool:
+        """Whether connections are routed instead of requests (istio.go, isTcp)."""
+        return self.app_protocol.lower() == "tcp"
 
     @property
     def primary(self) -> str:
@@ -90,6 +96,8 @@ class Canary:
     suspend: bool = False
     revert_on_deletion: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
+    testers: tuple[Object, ...] = ()
+    total: bool | None = None
 
     @property
     def ref(self) -> Ref:
@@ -140,6 +148,9 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
     written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
     skip = written.value is None or spec["skipAnalysis"].flag()
     kind, name = target(spec["targetRef"])
+    service = _service(spec["service"], name)
+    judged = _analysis(written, namespace, service, stepped=not skip, scale=scale, lenient=lenient)
+    annotations = dict(meta.get("annotations") or {})
     return Canary(
         namespace=namespace,
         name=str(meta.get("name", "")),
@@ -150,8 +161,8 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
         target_name=name,
         target_kind=kind,
         autoscaler=_autoscaler(spec["autoscalerRef"], kind, lenient=lenient),
-        service=_service(spec["service"], name),
-        analysis=_analysis(written, namespace, stepped=not skip, scale=scale, lenient=lenient),
+        service=service,
+        analysis=judged,
         metrics_server=spec["metricsServer"].url() if spec["metricsServer"].text() else "",
         ingress=spec["ingressRef"]["name"].text(name),
         route=spec["routeRef"]["name"].text(name),
@@ -159,17 +170,24 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
         skip_analysis=skip,
         suspend=spec["suspend"].flag(),
         revert_on_deletion=spec["revertOnDeletion"].flag(),
-        annotations=dict(meta.get("annotations") or {}),
+        annotations=annotations,
+        testers=() if lenient else strategy.testers(annotations, judged, service.match, tcp=service.tcp),
+        total=None if lenient else strategy.total(annotations),
     )
 
 
-def _analysis(spec: Field, namespace: str, *, stepped: bool, scale: float, lenient: bool) -> Analysis:
+def _analysis(  # noqa: PLR0913  each says something else about how it is read
+    spec: Field, namespace: str, service: CanaryService, *, stepped: bool, scale: float, lenient: bool
+) -> Analysis:
     try:
-        return analysis.parse(spec, namespace, stepped=stepped, scale=scale)
+        parsed = analysis.parse(spec, namespace, stepped=stepped, scale=scale)
+        parsed = replace(parsed, mirror=parsed.mirror or service.mirror)
+        strategy.check(parsed, spec.path, service.match, tcp=service.tcp)
     except BadCanary:
         if lenient:
             return Analysis()
         raise
+    return parsed
 
 
 def _autoscaler(spec: Field, scaled: Kind, *, lenient: bool) -> Autoscaler | None:
@@ -190,8 +208,6 @@ def _service(spec: Field, target: str) -> CanaryService:
     apex = spec["name"].text(target)
     if not NAME.fullmatch(apex) or len(apex) > LONGEST:
         raise spec["name"].bad(f"a DNS label of at most {LONGEST} characters")
-    if spec["mirror"].given:
-        raise BadCanary("spec.service.mirror: is not supported by this version")
     if spec["port"].value is None:
         raise BadCanary("spec.service.port: is required")
     service = CanaryService(
@@ -207,6 +223,7 @@ def _service(spec: Field, target: str) -> CanaryService:
         hosts=tuple(item.required() for item in spec["hosts"].items()),
         delegation=spec["delegation"].flag(),
         match=tuple(item.mapping() for item in spec["match"].items()),
+        mirror=spec["mirror"].flag(),
         timeout=spec["timeout"].text(),
         apex_metadata=_metadata(spec["apex"]),
         primary_metadata=_metadata(spec["primary"]),
@@ -215,8 +232,6 @@ def _service(spec: Field, target: str) -> CanaryService:
         unmanaged_annotations=tuple(item.required() for item in spec["unmanagedMetadata"]["annotations"].items()),
         **_verbatim(spec),
     )
-    if service.app_protocol.lower() == "tcp":
-        raise spec["appProtocol"].bad("supported by this version, which routes HTTP only")
     if service.delegation and (service.hosts or service.gateways):
         # a delegate VirtualService can have neither (istio.go, reconcileVirtualService)
         raise spec["delegation"].bad("possible together with hosts or gateways")
