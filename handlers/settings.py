@@ -96,17 +96,9 @@ SETTINGS: Final = (
         "Images that a `jobSpec` of `/run-job` may run: prefixes, separated by commas, as `ghcr.io/shop/`; `*`: any; "
         "empty: none, only a `jobTemplate` is run.",
     ),
-    Setting(
-        "SERINUS_JOB_SERVICE_ACCOUNT",
-        "",
-        "Service account, in the Canary's namespace, of Jobs that name none; they never get its token.",
-    ),
+    Setting("SERINUS_JOB_SERVICE_ACCOUNT", "", "Service account of Jobs that name none; they never get its token."),
     Setting("SERINUS_LOADTEST_TIMEOUT", "1h", "Load tester: longest that a command or a load test may take, as `30m`."),
-    Setting(
-        "SERINUS_LOADTEST_LIMIT",
-        "8",
-        "Load tester: how many commands and load tests may run in the background at once.",
-    ),
+    Setting("SERINUS_LOADTEST_LIMIT", "8", "Load tester: most commands and load tests in the background at once."),
     Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
     Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
     Setting("SERINUS_CLUSTER_NAME", "", "Name of the cluster in alerts, as Flagger's `-cluster-name`."),
