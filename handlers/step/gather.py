@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from handlers.errors import BadCanary
 from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.objects import DAEMONSET, Object, Ref, annotations, metadata, revision, spec
 from handlers.rollout.objects.autoscalers import pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
+from handlers.rollout.objects.ownership import owner_of
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
@@ -39,6 +41,7 @@ def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine:
     refs = _refs(canary, known, router)
     found = world.together([_reader(world, item) for item in refs])
     objects = dict(zip(refs, found, strict=True))
+    _alone(canary, objects[canary.primary])
     configs, more = _configs(world, canary, known, objects[canary.target], back=back)
     objects |= more
     known = _knowing(known, configs)
@@ -67,6 +70,15 @@ def _knowing(known: State | None, configs: Configs) -> State | None:
     looked = known.configs or any(name.startswith(CONFIGS) for name in known.observed)
     baseline = known.baseline if looked else revision.of_configs(configs.digests)
     return replace(known, configs=configs.digests, baseline=baseline)
+
+
+def _alone(canary: Canary, primary: Object | None) -> None:
+    """Two Canaries on one target would undo each other's steps; the first made the primary. Raises BadCanary."""
+    if other := owner_of(primary or {}, but=canary.name):
+        raise BadCanary(
+            f"spec.targetRef: {canary.target} belongs to Canary {other} already, which made {canary.primary.name}; "
+            f"Canary {canary.name} has to name another target, or one of the two has to go"
+        )
 
 
 def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:

@@ -44,6 +44,16 @@ def owned_by(obj: Object, canary: Canary) -> bool:
     return any(owner.get("kind") == CANARY.name and owner.get("uid") == canary.uid for owner in owners)
 
 
+def owner_of(obj: Object, *, but: str) -> str:
+    """The name of another Canary than this one that the object was made for; empty when there is none.
+
+    By name: what a Canary of the same name has left behind is on its way out, or in.
+    """
+    owners = metadata(obj).get("ownerReferences") or ()
+    names = (str(owner.get("name", "")) for owner in owners if owner.get("kind") == CANARY.name)
+    return next((name for name in names if name != but), "")
+
+
 def generated(ref: Ref, canary: Canary, existing: Object | None) -> dict[str, Any]:
     """What rendering starts from: the object as it is, or a new one that the Canary owns."""
     if existing is not None:

@@ -33,7 +33,7 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
             meanwhile=replace(s.known, phase=Phase.INITIALIZING),
             actions=(WorkloadServices(), CreatePrimary(s.target.revision)),
             state=stepped(s, phase=Phase.INITIALIZING, revision=s.target.revision, promoted=s.target.revision),
-            messages=() if s.canary.skip_analysis else _providers(findings),
+            messages=(*_taken_over(s), *(() if s.canary.skip_analysis else _providers(findings))),
             findings=tuple(findings),
         )
     if not s.primary.ready:
@@ -45,6 +45,16 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
             timed=False,
         )
     return _initialized(s)
+
+
+def _taken_over(s: Snapshot) -> tuple[Message, ...]:
+    """A primary that was there before us, as Flagger's, goes on serving; whatever Flagger was at begins again."""
+    if s.primary is None:
+        return ()
+    text = f"Taking over {s.primary_text}: it serves as what is promoted"
+    if s.carried:
+        text += f"; the canary has {s.carried}% of the traffic, a rollout under way begins again"
+    return (normal(Phase.INITIALIZING, text),)
 
 
 def _providers(findings: Findings) -> tuple[Message, ...]:
