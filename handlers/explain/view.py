@@ -8,6 +8,7 @@ from typing import Any
 from handlers.errors import BadCanary
 from handlers.rollout import history, state
 from handlers.rollout.commands import pause
+from handlers.rollout.freeze import frozen
 from handlers.rollout.objects import Object, annotations, metadata, spec, status
 from handlers.rollout.objects.ownership import PREFIX
 from handlers.rollout.spec import canary as canaries
@@ -147,7 +148,7 @@ def _next(canary: Canary | None, known: State, now: datetime) -> tuple[str, date
         return "the Canary is being deleted", None
     if canary.suspend:
         return "suspended by spec.suspend: only rollbacks", None
-    if held := pause(canary.annotations):
+    if held := frozen(canary.annotations, now) or pause(canary.annotations):
         return f"{held}: nothing advances; rollbacks and deadlines go on", None
     if known.phase in _AT_REST and not known.weight:
         return ("starts anew at the next event" if retry(canary, known) else _AT_REST[known.phase]), None

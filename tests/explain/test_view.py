@@ -106,6 +106,14 @@ def test_a_paused_canary_says_so() -> None:
     assert (found.due, found.marks) == (None, {"serinus.dev/pause": "true"})
 
 
+def test_a_frozen_canary_says_until_when() -> None:
+    """A window that is open goes before a pause, for no command goes ahead of it."""
+    found = seen(RUNNING, freeze="2026-11-01T00:00Z/2026-12-01T00:00Z", pause="true")
+    assert found.next.startswith("frozen")
+    assert "2026-12-01" in found.next
+    assert "pause" not in found.next
+
+
 def test_an_invalid_spec_hides_nothing_of_the_state() -> None:
     """A mistake in the spec is named, and the state is shown all the same."""
     canary = a_canary(analysis={"threshold": "three"})
