@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
-from handlers.errors import Unavailable
+from handlers.errors import BadCanary, Unavailable
+from handlers.notifiers import NOTIFIERS
 from handlers.rollout import state
-from handlers.rollout.spec.alerts import Provider
+from handlers.rollout.alerting import facts_of
+from handlers.rollout.spec.alerts import Provider, provider_of
+from handlers.rollout.spec.canary import parse
 from handlers.rollout.state import State
+from handlers.rollout.transitions import Transition
 from handlers.step.ports import Response
-from tests.fakes import Died
+from tests.fakes import EPOCH, Died
 from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
 from tests.protocol.harness import finish
 
@@ -376,3 +380,64 @@ def test_a_promotion_without_analysis() -> None:
         "Canary analysis is skipped, promoting the new revision.",
         "Canary analysis was skipped, promotion finished.",
     ]
+
+
+def test_a_right_that_is_missing() -> None:
+    """Handlers that may not read an AlertProvider say so by an Event; the step succeeds."""
+    lab = alerting()
+
+    def forbidden(_: str, path: str) -> None:
+        if "alertproviders" in path:
+            raise Unavailable("403: may not get alertproviders")
+
+    lab.cluster.before = forbidden
+    lab.until("Initialized")
+    (event,) = [event for event in lab.events if "alert provider" in event]
+    assert event == "Warning alert provider slack.shop: cannot be read: 403: may not get alertproviders"
+
+
+def test_a_rollback_whose_reason_was_for_nobody() -> None:
+    """The process dies after the intent and before anybody is to be told: whoever finishes it tells what there is."""
+    lab = at(new_lab(a_canary(analysis={"threshold": 1})), "Progressing", 20)
+    patches = iter(range(1))
+
+    def dies(verb: str, path: str) -> None:
+        if verb == "patch" and "virtualservices" in path and next(patches, None) is not None:
+            raise Died
+
+    lab.cluster.before = dies
+    with suppress(Died):
+        lab.step(an_alert(lab.clock.moment))
+    a_provider(lab)
+    lab.edit("flagger.app/v1beta1/canaries/app", {"spec": {"analysis": {"alerts": [a_rule()]}}})
+    finish(lab)
+    assert texts(lab) == ["Finish the rollback that was begun"]
+
+
+@pytest.mark.parametrize(
+    ("analysis", "expected"),
+    [
+        ({"stepWeight": 10, "maxWeight": 50}, ["Weight step: 10 max: 50"]),
+        ({"stepWeight": None, "stepWeights": [1, 50], "maxWeight": None}, ["Weight steps: 1,50 max: 0"]),
+    ],
+)
+def test_how_traffic_is_routed(analysis: dict[str, Any], expected: list[str]) -> None:
+    """The beginning of an analysis says which steps it is going to take (events.go, alertMetadata)."""
+    lab = alerting(**analysis)
+    lab.until("Initialized")
+    assert [facts["Traffic routing"] for _, facts in sent(lab)] == expected
+
+
+def test_a_canary_without_analysis_has_no_steps() -> None:
+    """Nothing is said of a routing that there is not."""
+    canary = parse(a_canary(analysis={"stepWeight": None, "maxWeight": None}, skipAnalysis=True))
+    facts = facts_of(canary, Transition(topic="initialized", at=EPOCH), "")
+    assert [fact.name for fact in facts] == ["Target", "Failed checks threshold", "Progress deadline"]
+
+
+def test_providers_that_no_schema_has_checked() -> None:
+    """A type that is not known and a Secret that is no base64 are named, the Secret's content is not."""
+    with pytest.raises(BadCanary, match=r"spec.type: 'pager' is not one of slack"):
+        provider_of({"spec": {"type": "pager", "address": SLACK}}, None, NOTIFIERS)
+    with pytest.raises(BadCanary, match=r"data.address: '\(not shown\)' is not printable ASCII in base64"):
+        provider_of({"spec": {"type": "slack"}}, {"data": {"address": "secret!"}}, NOTIFIERS)

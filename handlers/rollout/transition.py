@@ -100,26 +100,19 @@ def _phase(s: Snapshot, decision: Decision) -> Said | None:
     if phase is Phase.FAILED:
         return "failed", _gravity(decision), _why(s, decision)
     if phase is Phase.PROGRESSING:
-        return _progressing(s, decision)
+        return _within(s, decision)  # back from waiting for a promotion is no beginning
     topic, severity, text = _ENTERED.get(phase, (phase.value.lower(), None, decision.told))
     if s.canary.skip_analysis:
         text = _SKIPPED.get(phase, text)
     return topic, severity, text.replace("{kind}", s.canary.target.kind.name)
 
 
-def _progressing(s: Snapshot, decision: Decision) -> Said | None:
-    """A run begins, or begins again with another revision; back from waiting for a promotion is no beginning."""
-    if decision.state.started == s.known.started:
-        return _within(s, decision)
-    how = "restarting" if s.known.phase in ACTIVE else "progressing"
-    return "progressing", Severity.INFO, f"New revision detected, {how} canary analysis."
-
-
 def _within(s: Snapshot, decision: Decision) -> Said | None:
-    """What has changed in a phase that stays."""
+    """What has changed beside the phase."""
     before, after = s.known, decision.state
     if after.phase is Phase.PROGRESSING and after.started != before.started:
-        return _progressing(s, decision)
+        how = "restarting" if before.phase in ACTIVE else "progressing"
+        return "progressing", Severity.INFO, f"New revision detected, {how} canary analysis."
     if after.waiting != before.waiting and _refused(decision.findings, Hook.CONFIRM_TRAFFIC_INCREASE):
         return "waitingtraffic", Severity.WARN, "Canary traffic increase is waiting for approval."
     if after.failed > before.failed:
@@ -147,9 +140,13 @@ def _why(s: Snapshot, decision: Decision) -> str:
     if decision.intent is Intent.FAIL:
         return f"Promotion failed, primary not ready: {s.primary_trouble}"
     if not decision.reasons:
-        return decision.told
+        return _capitalised(decision.told.removeprefix("roll back: "))
     text = decision.reasons[-1].text.removeprefix(f"Rolling back {s.name} ")
-    return text[:1].upper() + text[1:] if text.startswith(_SPOKEN) else f"Rolling back {text}"
+    return _capitalised(text) if text.startswith(_SPOKEN) else f"Rolling back {text}"
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _hook(finding: Finding) -> Hook | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 
-from handlers.errors import BadCanary
+from handlers.errors import BadCanary, Unavailable
 from handlers.notifiers import NOTIFIERS, slack
 from handlers.notifiers.knative import Sink, event_post
 from handlers.rollout.alerting import Alert, facts_of
@@ -38,8 +38,7 @@ class Receiver:
 def receivers(world: World, canary: Canary, message: Message) -> Iterator[Receiver]:
     """Whom a transition is told: those of the canary's alerts, or of the settings if it has none; and the sink."""
     transition = message.transition
-    if transition is None:
-        return
+    assert transition  # noqa: S101  the message's kind says so
     letters = _Letters(world, canary, message, transition)
     if transition.severity:
         for index, rule in enumerate(canary.analysis.alerts):
@@ -64,7 +63,13 @@ class _Letters:
     def to_provider(self, rule: AlertRule, deadline: datetime) -> None:
         name = f"alert provider {rule.provider}.{rule.namespace}"
         try:
-            self.to_messenger(self._read(rule), deadline)
+            provider = self._read(rule)
+        except Unavailable as error:  # a right may be missing: that is said where the user looks
+            raise BadCanary(f"{name}: cannot be read: {error}") from None
+        except BadCanary as error:
+            raise BadCanary(f"{name}: {error}") from None
+        try:
+            self.to_messenger(provider, deadline)
         except BadCanary as error:
             raise BadCanary(f"{name}: {error}") from None
 
