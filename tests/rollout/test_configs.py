@@ -17,6 +17,7 @@ from handlers.rollout.objects.configs import (
     copy_of,
     digest,
     opted_out,
+    ref_of,
     references,
     said,
     stale,
@@ -193,6 +194,12 @@ def test_a_copy_is_nobody_elses(owners: list[Any] | None, name: str) -> None:
     there = {} if owners is None else {"secret/app-primary": {"metadata": {"ownerReferences": owners}}}
     assert copy_name(canary(), "secret/app", there) == name
     assert copy_name(canary(), "configmap/app", there) == "app-primary"
+
+
+def test_a_config_says_where_it_lives() -> None:
+    """Its kind and name; a copy has the same kind."""
+    assert ref_of("shop", "configmap/app") == Ref(CONFIG_MAP, "shop", "app")
+    assert ref_of("shop", "secret/app", "app-primary") == Ref(SECRET, "shop", "app-primary")
 
 
 def copied(source: dict[str, Any], existing: dict[str, Any] | None = None, kind: str = "configmap") -> dict[str, Any]:

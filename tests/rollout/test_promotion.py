@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rollout.actions import Route, ScaleToZero
+from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.stages import Stage, stage_of
@@ -249,3 +249,12 @@ def test_an_analysis_waits_for_its_primary() -> None:
     assert (again.messages, again.state) == ((), decision.state)
     missing = a_snapshot(weight=20, primary=None, routes=Weights(50, 50))
     assert texts(decided(missing)) == ["podinfo-primary.test not ready: it is missing"]
+
+
+def test_a_copy_that_has_written_configs_is_finished() -> None:
+    """Nothing is asked and no route is touched: the template follows its configs, and promotion goes on."""
+    s = a_snapshot(state=a_state(Phase.PROGRESSING, weight=50, claim=a_claim(Intent.PROMOTE)), copying=True)
+    assert stage_of(s) is Stage.COPYING
+    decision = decided(s)
+    assert (decision.intent, decision.actions) == (Intent.PROMOTE, (CopyToPrimary(NEW),))
+    assert (decision.state.phase, decision.state.weight, decision.state.promoted) == (Phase.PROMOTING, 50, NEW)

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from handlers.errors import BadCanary, Unavailable
+from handlers.events.event import SYNCED, Event
 from handlers.rollout.objects.configs import CONFIGS, carried
 from handlers.rollout.objects.revision import of_target
 from handlers.rollout.state import Phase
 from handlers.step.sweep import sweep
+from handlers.sync import handle
 from tests.lab import TICK, Lab, a_canary, a_config, a_deployment, an_alert, new_lab
 from tests.protocol.harness import Fault, Trace, finish, process, run, state_of
 
@@ -382,3 +384,15 @@ def test_configs_cost_a_list_of_each_kind() -> None:
         sweep(lab.world, (), TICK)
         assert len(lab.cluster.calls) == 7
     assert costs == {1: 14, 8: 14}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "looked"),
+    [("ConfigMap", "app-config", True), ("Secret", "app-secret", True), ("Secret", "other", False)],
+)
+def test_argo_cd_says_that_a_config_was_synced(kind: str, name: str, looked: bool) -> None:
+    """The canaries whose pods read it are looked at, without waiting for a tick."""
+    lab = changed(changed(at_rest(configured())), SECRET, "bmV3")
+    resource = {"group": "", "kind": kind, "namespace": "shop", "name": name}
+    handle(lab.world, (), Event(id="1", source="/argocd", type=SYNCED, data={"resources": [resource]}))
+    assert (lab.phase == "Progressing") is looked
