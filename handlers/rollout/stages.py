@@ -170,7 +170,12 @@ _HOLDS: Mapping[Stage, Stage] = {
     Stage.WAITING: Stage.HELD_EARLY,
     Stage.FIRST_STEP: Stage.HELD_EARLY,
     Stage.SKIP_ANALYSIS: Stage.HELD_EARLY,
+    Stage.FIRST_ITERATION: Stage.HELD_EARLY,
+    Stage.MIRRORED: Stage.HELD,
     Stage.NEXT_STEP: Stage.HELD,
+    Stage.NEXT_ITERATION: Stage.HELD,
+    Stage.SWITCH: Stage.HELD,
+    Stage.LAST_ITERATION: Stage.HELD,
     Stage.LAST_STEP: Stage.HELD,
     Stage.WAITING_PROMOTION: Stage.HELD,
 }
@@ -201,7 +206,9 @@ def _by_phase(s: Snapshot, state: State) -> Stage:
             return _promoting(s, state)
 
 
-_UNPROMOTABLE = frozenset({Stage.REVERTED, Stage.PUSHED, Stage.SCALED_DOWN, Stage.CANARY_NOT_READY, Stage.THRESHOLD})
+_UNPROMOTABLE = frozenset(
+    {Stage.REVERTED, Stage.PUSHED, Stage.SCALED_DOWN, Stage.CANARY_NOT_READY, Stage.THRESHOLD, Stage.UNMATCHED}
+)
 
 
 def _revision(s: Snapshot) -> str:

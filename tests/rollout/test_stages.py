@@ -58,6 +58,7 @@ PROMOTED = a_canary(annotations={PROMOTE: "1"})
 PAUSED = a_canary(annotations={PAUSE: "true"})
 FROZEN = a_canary(annotations={FREEZE: "* * * * * 1h"})
 FROZEN_PROMOTED = a_canary(annotations={FREEZE: "* * * * * 1h", PROMOTE: "1"})
+PAUSED_ITERATING = a_canary(annotations={PAUSE: "true"}, iterations=3, stepWeight=0, maxWeight=0)
 BOTH = {PROMOTE: "1", PAUSE: "true"}
 MATCH = [{"headers": {"x-canary": {"exact": "insider"}}}]
 BLUE_GREEN = a_canary(stepWeight=0, maxWeight=0, iterations=3)
@@ -258,6 +259,9 @@ CASES = [
     (Stage.HELD_EARLY, "paused at 0", a_snapshot(PROGRESSING, canary=PAUSED)),
     (Stage.HELD_EARLY, "paused in Waiting", a_snapshot(WAITING, target=a_resting_target(NEW), canary=PAUSED)),
     (Stage.HELD, "paused in the middle", a_snapshot(PROGRESSING, weight=20, canary=PAUSED)),
+    (Stage.HELD_EARLY, "paused before it iterates", a_snapshot(PROGRESSING, canary=PAUSED_ITERATING)),
+    (Stage.HELD, "paused between", a_snapshot(state=a_state(iterations=1), canary=PAUSED_ITERATING)),
+    (Stage.HELD, "paused before the switch", a_snapshot(state=a_state(iterations=3), canary=PAUSED_ITERATING)),
     (Stage.HELD, "paused at the end", a_snapshot(PROGRESSING, weight=50, canary=PAUSED)),
     (Stage.ON_HOLD, "a freeze", a_snapshot(INITIALIZED, target=a_resting_target(NEW), canary=FROZEN)),
     (Stage.HELD, "frozen in the middle", a_snapshot(PROGRESSING, weight=20, canary=FROZEN)),
