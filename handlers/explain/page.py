@@ -56,6 +56,8 @@ def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
 def _traffic(view: View) -> str:
     mirrored = " (mirrored)" if view.mirrored else ""
     iterations = f", iteration {view.iterations}" if view.iterations else ""
+    if view.matched:
+        return f"{view.weight} % of what matches to the canary, the rest to the primary{iterations}"
     return f"{view.weight} % to the canary{mirrored}, {FULL - view.weight} % to the primary{iterations}"
 
 

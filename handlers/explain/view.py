@@ -40,6 +40,7 @@ class View:
     phase: str
     weight: int = 0
     mirrored: bool = False
+    matched: bool = False
     iterations: int = 0
     revision: str = ""
     promoted: str = ""
@@ -98,6 +99,7 @@ def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -
         phase=known.phase.value,
         weight=known.weight,
         mirrored=known.mirrored,
+        matched=known.matched,
         iterations=known.iterations,
         revision=known.revision,
         promoted=known.promoted,

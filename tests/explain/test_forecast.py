@@ -11,6 +11,7 @@ from handlers.rollout.objects import annotations
 from handlers.rollout.spec.canary import parse
 from tests.lab import a_canary, new_lab
 
+ITERATIONS = {"stepWeight": None, "maxWeight": None, "iterations": 3}
 HOOKS = [
     {"name": "gate", "type": "confirm-promotion", "url": "http://gate"},
     {"name": "load", "type": "rollout", "url": "http://load"},
@@ -25,8 +26,21 @@ HOOKS = [
         a_canary(analysis={"stepWeight": None, "stepWeights": [1, 10, 50], "maxWeight": None}),
         a_canary(analysis={"stepWeightPromotion": 25, "webhooks": HOOKS}),
         a_canary(skipAnalysis=True),
+        a_canary(analysis={**ITERATIONS, "match": [{"headers": {"x-canary": {"exact": "insider"}}}]}),
+        a_canary(analysis=ITERATIONS),
+        a_canary(analysis={**ITERATIONS, "mirror": True}),
+        a_canary(analysis={"mirror": True}),
     ],
-    ids=["steps", "step weights", "promotion in steps, webhooks", "no analysis"],
+    ids=[
+        "steps",
+        "step weights",
+        "promotion in steps, webhooks",
+        "no analysis",
+        "A/B testing",
+        "blue/green",
+        "blue/green, mirrored",
+        "steps, mirrored",
+    ],
 )
 def test_it_is_what_happens(canary: dict[str, Any]) -> None:
     """Situations, decisions, weights and times are those of a rollout in a cluster that is always ready."""

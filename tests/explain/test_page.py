@@ -55,6 +55,12 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
     assert "  waits for approve" in page(replace(found, waiting="approve", until=None), EPOCH).splitlines()
 
 
+def test_an_ab_test_says_whose_requests_it_is_about() -> None:
+    """A weight of 100 % is that of the requests that match, not of all."""
+    text = page(replace(PLAIN, weight=100, matched=True, iterations=2), EPOCH)
+    assert "Progressing, 100 % of what matches to the canary, the rest to the primary, iteration 2" in text
+
+
 @pytest.mark.parametrize(
     ("check", "said"),
     [
