@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from handlers.errors import BadCanary
+from handlers.rollout.objects import SCALED_OBJECT
 from handlers.rollout.spec.canary import FINALIZER
 from handlers.step.sweep import sweep
-from tests.lab import TICK, Lab, a_canary, at, new_lab
+from tests.lab import TICK, Lab, a_canary, a_daemonset, a_scaled_object, at, new_lab, scaled_by
 from tests.protocol.harness import ROUTE, finish
 from tests.protocol.scenarios import deleted, to_be_released
 from tests.protocol.steps import no_pods
@@ -198,4 +199,33 @@ def test_the_canary_serves_until_the_target_is_ready() -> None:
     look(lab)
     assert lab.weights == (60, 40)
     finish(lab)
+    assert lab.canary is None
+
+
+def test_keda_is_let_go() -> None:
+    """A target that KEDA goes on holding at 0 would leave nobody once the primary has gone with its Canary."""
+    lab = reverting(**scaled_by(SCALED_OBJECT))
+    lab.create(SCALED_OBJECT, a_scaled_object())
+    lab.until("Initialized")
+    deleted(lab)
+    finish_deletion(lab)
+    scaler = lab.get("keda.sh/v1alpha1/scaledobjects/app")
+    assert (scaler["metadata"].get("annotations"), lab.target["spec"]["replicas"]) == (None, 1)
+
+
+def test_a_daemonset_gets_its_nodes_back() -> None:
+    """Its node selector goes, and with it what kept its pods away."""
+    target = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"}
+    lab = new_lab(a_canary(revertOnDeletion=True, targetRef=target), a_daemonset())
+    lab.until("Initialized")
+    deleted(lab)
+    finish_deletion(lab)
+    assert "nodeSelector" not in lab.target["spec"]["template"]["spec"]
+
+
+def finish_deletion(lab: Lab) -> None:
+    """Ticks until the Canary is gone."""
+    for _ in range(5):
+        lab.kubelet.run()
+        look(lab)
     assert lab.canary is None
