@@ -15,6 +15,7 @@ from handlers.rollout.objects import (
     HPA,
     SCALED_OBJECT,
     SECRET,
+    SERVICE,
     Object,
     Ref,
     metadata,
@@ -25,7 +26,7 @@ from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.step.ports import World
 from handlers.step.sweep import Subject, answer, step_each
 
-_KINDS = (CANARY, DEPLOYMENT, DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET)
+_KINDS = (CANARY, DEPLOYMENT, DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET, SERVICE)
 _ABOUT = frozenset(kind.name for kind in _KINDS)
 
 

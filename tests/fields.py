@@ -42,7 +42,7 @@ TARGET = (
     Row("progressDeadlineSeconds", "How long to wait for pods; enforced as an absolute time.", _SPEC),
     Row("targetRef", "The workload that runs the canary.", _SPEC),
     Row("targetRef.apiVersion", "Taken as written; the kind decides.", _SPEC),
-    Row("targetRef.kind", "`Deployment` (also when it is empty) or `DaemonSet`; any other is refused.", _BAD),
+    Row("targetRef.kind", "`Deployment` (also when empty), `DaemonSet` or `Service`; any other is refused.", _BAD),
     Row("autoscalerRef", "What scales the target; the primary gets a copy.", _SCALER),
     Row("autoscalerRef.apiVersion", "Taken as written; the kind decides.", _SCALER),
     Row("autoscalerRef.kind", "`HorizontalPodAutoscaler` or `ScaledObject` (KEDA).", _BAD),

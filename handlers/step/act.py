@@ -20,10 +20,11 @@ from handlers.rollout.actions import (
     ScaleUp,
     WorkloadServices,
 )
-from handlers.rollout.objects import DAEMONSET, Object, Ref, merge_patch, resource_version, spec
+from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, merge_patch, resource_version, spec
 from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
 from handlers.rollout.objects.configs import NONE
 from handlers.rollout.objects.daemonsets import scaled
+from handlers.rollout.objects.service_targets import service_copy
 from handlers.rollout.objects.services import apex_service, canary_service, primary_service, restored_service
 from handlers.rollout.objects.workloads import (
     create_primary,
@@ -74,8 +75,7 @@ def rendered(  # noqa: C901, PLR0912  one case for each
         case WorkloadServices():
             yield from _services(scene)
         case ApexService():
-            ref = scene.canary.service_ref(scene.canary.service.apex)
-            yield ref, apex_service(scene.canary, *_selected(scene), scene.found(ref))
+            yield from _apex(scene)
         case ScaleUp():
             # its pods first: nobody has moved on since the target was read, if this write is taken
             yield from _scaled(scene, up=True)
@@ -125,8 +125,18 @@ def _selected(scene: Scene) -> tuple[Object, str, str]:
     return target, *selector_label(target, scene.snapshot.options.selector_labels)
 
 
+def _apex(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+    ref = scene.canary.service_ref(scene.canary.service.apex)
+    if ref != scene.canary.target:
+        yield ref, apex_service(scene.canary, *_selected(scene), scene.found(ref))
+
+
 def _services(scene: Scene) -> Iterator[tuple[Ref, Object]]:
     service = scene.canary.service
+    if scene.canary.target_kind is SERVICE:
+        ref = scene.canary.service_ref(service.canary)
+        yield ref, service_copy(scene.canary, ref, _target(scene), scene.found(ref))
+        return
     for name, render in ((service.canary, canary_service), (service.primary, primary_service)):
         ref = scene.canary.service_ref(name)
         yield ref, render(scene.canary, *_selected(scene), scene.found(ref))
@@ -153,6 +163,9 @@ def _scaled(scene: Scene, *, up: bool) -> Iterator[tuple[Ref, Object]]:
     target = scene.found(ref)
     if target is None:
         return
+    if ref.kind is SERVICE:
+        yield from _services(scene)  # there are no pods of ours: the canary's copy is what the target is
+        return
     if ref.kind is DAEMONSET:
         yield ref, scaled(target, up=up)
         return
@@ -165,6 +178,8 @@ def _scaled(scene: Scene, *, up: bool) -> Iterator[tuple[Ref, Object]]:
 
 def _scaled_to_primary(scene: Scene) -> Iterator[tuple[Ref, Object]]:
     target, primary = _target(scene), scene.found(scene.canary.primary) or {}
+    if scene.canary.target.kind is SERVICE:
+        return
     if scene.canary.target.kind is DAEMONSET:
         yield scene.canary.target, scaled(target, up=True)
         return
@@ -174,7 +189,8 @@ def _scaled_to_primary(scene: Scene) -> Iterator[tuple[Ref, Object]]:
 
 def _restored_service(scene: Scene) -> Iterator[tuple[Ref, Object]]:
     ref = scene.canary.service_ref(scene.canary.service.apex)
-    if existing := scene.found(ref):
+    existing = scene.found(ref)
+    if existing and ref != scene.canary.target:
         label = selector_label(_target(scene), scene.snapshot.options.selector_labels)
         yield ref, restored_service(scene.canary, *label, existing)
 
@@ -189,6 +205,8 @@ def _copies(scene: Scene, action: CreatePrimary | CopyToPrimary | CopyConfigs) -
 
 def _primary(scene: Scene, action: CreatePrimary | CopyToPrimary, revision: str) -> Object:
     options, canary, primary = scene.snapshot.options, scene.canary, scene.found(scene.canary.primary)
+    if canary.target_kind is SERVICE:
+        return service_copy(canary, canary.primary, _target(scene), primary, revision)
     if primary is None:
         return create_primary(canary, _target(scene), options, revision, scene.configs)
     if isinstance(action, CopyToPrimary):
@@ -209,8 +227,7 @@ def _same(scene: Scene, primary: Object) -> bool:
 
 def with_drift(scene: Scene) -> Scene:
     """The scene, knowing whether what we make differs from what the spec says."""
-    read = scene.canary.service_ref(scene.canary.service.apex) in scene.objects  # all is read, or only a step's few
-    if not read or scene.found(scene.canary.target) is None:
+    if not scene.whole or scene.found(scene.canary.target) is None:
         return scene
     routes = scene.snapshot.routes
     actions = ADRIFT if routes is None else (*ADRIFT, Route(routes.canary, routes.mirrored, routes.matched))

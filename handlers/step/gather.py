@@ -7,7 +7,7 @@ from datetime import datetime
 from handlers.errors import BadCanary
 from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
-from handlers.rollout.objects import DAEMONSET, Object, Ref, annotations, metadata, revision, spec
+from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
 from handlers.rollout.objects.autoscalers import pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
@@ -17,13 +17,12 @@ from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Intent, Phase, State
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
 from handlers.step.configs import missing_text, read, unread
 from handlers.step.ports import Config, World
-from handlers.step.scene import Found, Scene, copies_among
+from handlers.step.scene import Found, Scene, copies_among, whole
 
 
 def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine: str) -> Scene | None:
@@ -88,10 +87,13 @@ def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:
 def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:
     """In the middle of a run what a step rests on; otherwise everything that is made for the Canary."""
     few = (canary.target, canary.primary, canary.route_ref, *_scalers(canary, known))
-    if known and not canary.deleting and (known.phase in ACTIVE or known.phase is Phase.WAITING):
+    if canary.target_kind is SERVICE:
+        few = (*few, canary.service_ref(canary.service.canary))
+    if not whole(canary, known):
         return few
     names = (canary.service.canary, canary.service.primary, canary.service.apex)
-    return few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)
+    refs = few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)
+    return tuple(dict.fromkeys(refs))
 
 
 def _scalers(canary: Canary, known: State | None) -> tuple[Ref, ...]:
@@ -129,6 +131,9 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
 
 
 def _target(obj: Object, canary: Canary, configs: Configs, known: State | None) -> Target:
+    if canary.target_kind is SERVICE:
+        # nobody knows the pods behind it (service_controller.go, IsCanaryReady)
+        return Target(revision=revision.of_target(obj), replicas=1, ready=True, pods=1, ours=False)
     missing = missing_text(canary.namespace, configs)
     ready = readiness(obj, canary.analysis.canary_ready_threshold)
     daemons = canary.target_kind is DAEMONSET
@@ -144,6 +149,8 @@ def _target(obj: Object, canary: Canary, configs: Configs, known: State | None) 
 
 
 def _primary(obj: Object, canary: Canary) -> Primary:
+    if canary.target_kind is SERVICE:
+        return Primary(promoted=annotations(obj).get(PROMOTED, ""), ready=True, pods=1)
     ready = readiness(obj, canary.analysis.primary_ready_threshold)
     return Primary(
         promoted=annotations(obj).get(PROMOTED, ""),

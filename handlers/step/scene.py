@@ -12,7 +12,8 @@ from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
 from handlers.rollout.objects.ownership import managed_fields
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.state import State
+from handlers.rollout.stages import ACTIVE
+from handlers.rollout.state import Phase, State
 from handlers.routers.router import Router
 
 Found = Mapping[Ref, Object | None]
@@ -43,6 +44,11 @@ class Scene:
         return stale(self.configs, self.copies, self.found(self.canary.primary))
 
     @property
+    def whole(self) -> bool:
+        """Whether everything that is made for the Canary was read, or only a step's few."""
+        return whole(self.canary, self.snapshot.state)
+
+    @property
     def canary(self) -> Canary:
         """The spec."""
         return self.snapshot.canary
@@ -54,6 +60,11 @@ class Scene:
     def having(self, ref: Ref, obj: Object) -> "Scene":
         """The scene after an object was written."""
         return replace(self, objects={**self.objects, ref: obj})
+
+
+def whole(canary: Canary, known: State | None) -> bool:
+    """Whether a step reads everything that is made for the Canary; in the middle of a run it needs less."""
+    return not known or canary.deleting or not (known.phase in ACTIVE or known.phase is Phase.WAITING)
 
 
 def copies_among(configs: Configs, namespace: str, objects: Found) -> Mapping[str, Object | None]:
@@ -95,11 +106,10 @@ def observed(scene: Scene, standing: State) -> Mapping[str, str]:
         new[key(scene.canary.target)] = ""
     for config in scene.stale_copies:
         new[key(ref_of("", config, scene.configs.copies[config]))] = ""
-    all_read = scene.canary.service_ref(scene.canary.service.apex) in scene.objects
     # what the spec, or the pods, name no more is not looked at again, or it would look changed for ever
     before = {
         name: seen
         for name, seen in scene.snapshot.known.observed.items()
-        if (scene.configs.unread if name.startswith(CONFIGS) else not all_read)
+        if (scene.configs.unread if name.startswith(CONFIGS) else not scene.whole)
     }
     return {**before, **new, key(scene.canary.ref): token(scene.raw)}

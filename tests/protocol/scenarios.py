@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from handlers.rollout.commands import ABORT, PROMOTE
-from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
+from handlers.rollout.objects import HPA, SCALED_OBJECT, SERVICE, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
 from tests.lab import (
@@ -83,6 +83,20 @@ def scaled(kind: Kind) -> Lab:
 def daemons() -> Lab:
     """A lab whose target is a DaemonSet."""
     return new_lab(a_canary(targetRef={"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"}), a_daemonset())
+
+
+def served(at_weight: int | None = None) -> Lab:
+    """A lab whose target is a Service; with a weight, one in which the user has pushed and the canary carries that."""
+    lab = new_lab(a_canary(targetRef={"apiVersion": "v1", "kind": "Service", "name": "app"}))
+    body = {"selector": {"version": "1"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
+    lab.create(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "app"}, "spec": body})
+    if at_weight is not None:
+        lab.until("Initialized")
+        finish(lab)
+        lab.edit("v1/services/app", {"spec": {"selector": {"version": "2"}}})
+        while (lab.weights or (100, 0))[1] < at_weight:
+            lab.tick()
+    return lab
 
 
 def initializing(lab: Lab | None = None) -> Lab:
@@ -249,6 +263,10 @@ SCENARIOS = (
     Scenario("scaled-shift", lambda: at(scaled(HPA), "Promoting", 60), "Succeeded"),
     Scenario("scaled-finalising", lambda: at(scaled(SCALED_OBJECT), "Finalising"), "Succeeded"),
     Scenario("scaled-rollback", lambda: at(scaled(SCALED_OBJECT), "Progressing", 40), "Failed", alert=True),
+    Scenario("service-bootstrap", lambda: initializing(served()), "Initialized"),
+    Scenario("service-start", lambda: served(at_weight=0), "Succeeded"),
+    Scenario("service-promotion", lambda: served(at_weight=60), "Succeeded"),
+    Scenario("service-rollback", lambda: served(at_weight=40), "Failed", alert=True),
     Scenario("daemons-bootstrap", lambda: initializing(daemons()), "Initialized"),
     Scenario("daemons-start", lambda: pushed(daemons()), "Succeeded"),
     Scenario("daemons-promotion", lambda: at(daemons(), "Progressing", 60), "Succeeded"),

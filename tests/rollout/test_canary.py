@@ -157,6 +157,7 @@ def test_a_rollback_needs_no_valid_analysis() -> None:
     assert parse(canary_object(), lenient=True) == parse(canary_object())
 
 
+SERVED = {"targetRef": {"kind": "Service", "name": "a"}}
 HPA = {"kind": "HorizontalPodAutoscaler", "name": "a"}
 SCALERS = "one of HorizontalPodAutoscaler, ScaledObject"
 LATER = "is not supported by this version"
@@ -180,13 +181,17 @@ BAD = [
     ),
     (
         {"targetRef": {"kind": "DaemonSet", "name": "a"}, "autoscalerRef": HPA},
-        f"spec.autoscalerRef: {HPA!r} is not possible with a DaemonSet, which has a pod on each of its nodes",
+        f"spec.autoscalerRef: {HPA!r} is not possible with a DaemonSet, which has no replicas",
     ),
     ({"upstreamRef": {"name": "up"}}, f"spec.upstreamRef: {LATER}"),
     ({"targetRef": None}, "spec.targetRef.name: is required"),
     (
         {"targetRef": {"kind": "StatefulSet", "name": "a"}},
-        "spec.targetRef.kind: 'StatefulSet' is not one of Deployment, DaemonSet",
+        "spec.targetRef.kind: 'StatefulSet' is not one of Deployment, DaemonSet, Service",
+    ),
+    (
+        SERVED | {"service": {"port": 80, "name": "b"}},
+        "spec.service.name: 'b' is not 'a', the Service that spec.targetRef names",
     ),
     ({"targetRef": {"name": "No_Name"}}, f"spec.targetRef.name: 'No_Name' is not {LABEL}"),
     ({"targetRef": {"name": "a" * 56}}, f"spec.targetRef.name: '{'a' * 56}' is not {LABEL}"),

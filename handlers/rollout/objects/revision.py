@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.rollout.objects import Object, spec
+from handlers.rollout.objects import SERVICE, Object, spec
 from handlers.rollout.objects.daemonsets import without_scale
 
 _VERSION = "1"
@@ -18,6 +18,9 @@ def of_target(target: Object, configs: Mapping[str, str] | None = None, baseline
     alone tells the revision; they are what the configs were when tracking began for a canary that was there already.
     The number is the version of this rule: when it changes, old revisions are told from new content.
     """
+    if target.get("kind") == SERVICE.name:
+        # there is no template behind it (service_controller.go, HasTargetChanged)
+        return f"{_VERSION}-{_hash(_json(spec(target)))}"
     content = spec(target).get("template")
     # a node selector that only takes the pods of a DaemonSet away is no change (HasTargetChanged)
     template = _json(without_scale(content) if content else content)

@@ -56,7 +56,7 @@ def restored_service(canary: Canary, label: str, value: str, existing: Object) -
 def _service(canary: Canary, side: _Side, target: Object, existing: Object | None) -> dict[str, Any]:
     new = generated(canary.service_ref(side.name), canary, existing)
     body = _created(canary.service) if existing is None else spec(existing)
-    ports = _kept(_ports(canary.service, target), body.get("ports") or [])
+    ports = kept_ports(_ports(canary.service, target), body.get("ports") or [])
     new["spec"] = {**body, "selector": {side.label: side.value}, "ports": ports}
     if not owned_by(new, canary):
         # an adopted Service stays its owner's but for selector and ports, and Flux would undo those
@@ -115,7 +115,7 @@ def _discovered(service: CanaryService, target: Object) -> dict[str, int]:
     return ports
 
 
-def _kept(ports: list[dict[str, Any]], existing: list[Object]) -> list[Object]:
+def kept_ports(ports: list[dict[str, Any]], existing: list[Object]) -> list[Object]:
     """Our ports with what the existing ones of the same names have besides, such as node ports; order says nothing."""
     named = {port.get("name"): port for port in existing}
     new: list[Object] = []

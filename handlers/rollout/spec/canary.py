@@ -148,7 +148,7 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
     written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
     skip = written.value is None or spec["skipAnalysis"].flag()
     kind, name = target(spec["targetRef"])
-    service = _service(spec["service"], name)
+    service = _service(spec["service"], kind, name)
     judged = _analysis(written, namespace, service, stepped=not skip, scale=scale, lenient=lenient)
     annotations = dict(meta.get("annotations") or {})
     return Canary(
@@ -204,10 +204,12 @@ def _provider(spec: Field, default: str) -> None:
         raise Field(spec.text() or default, spec.path).bad('"istio", the only provider of this version')
 
 
-def _service(spec: Field, target: str) -> CanaryService:
+def _service(spec: Field, kind: Kind, target: str) -> CanaryService:
     apex = spec["name"].text(target)
     if not NAME.fullmatch(apex) or len(apex) > LONGEST:
         raise spec["name"].bad(f"a DNS label of at most {LONGEST} characters")
+    if kind is SERVICE and apex != target:
+        raise spec["name"].bad(f"{target!r}, the Service that spec.targetRef names")
     if spec["port"].value is None:
         raise BadCanary("spec.service.port: is required")
     service = CanaryService(

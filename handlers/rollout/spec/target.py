@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA, SCALED_OBJECT, Kind
+from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA, SCALED_OBJECT, SERVICE, Kind
 from handlers.rollout.spec.fields import Field
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST = 63 - len("-primary")
 _SCALER_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _SCALER_LONGEST = 253 - len("-primary")
-_TARGETS = {kind.name: kind for kind in (DEPLOYMENT, DAEMONSET)}
+_TARGETS = {kind.name: kind for kind in (DEPLOYMENT, DAEMONSET, SERVICE)}
 _SCALERS = {kind.name: kind for kind in (HPA, SCALED_OBJECT)}
 _MOST = 2**31 - 1
 
@@ -45,8 +45,8 @@ def autoscaler(spec: Field, scaled: Kind) -> Autoscaler | None:
     """What scales a workload of this kind; None when nothing does. Raises BadCanary."""
     if not spec.given:
         return None
-    if scaled is DAEMONSET:
-        raise spec.bad("possible with a DaemonSet, which has a pod on each of its nodes")
+    if scaled is not DEPLOYMENT:
+        raise spec.bad(f"possible with a {scaled.name}, which has no replicas")
     kind = _SCALERS.get(spec["kind"].required())
     if kind is None:
         raise spec["kind"].bad(f"one of {', '.join(_SCALERS)}")
