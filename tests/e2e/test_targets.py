@@ -1,6 +1,8 @@
 """Other targets than a Deployment whose image changes."""
 
-from handlers.sandbox.kube import DAEMON_SETS, PODS
+import pytest
+
+from handlers.sandbox.kube import DAEMON_SETS, DEPLOYMENTS, PODS
 from handlers.sandbox.process import wait_for
 from tests.e2e.town import PATIENCE, App
 
@@ -32,3 +34,33 @@ def test_a_daemon_set(app: App) -> None:
     wait_for(lambda: pods() == {"app-primary"}, "the canary's pod is gone", PATIENCE)
     primary = app.kube.get(DAEMON_SETS, app.namespace, "app-primary")
     assert primary["spec"]["template"]["spec"]["containers"][0]["image"] == "app:2"
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
+def test_a_changed_config_alone(app: App, kind: str) -> None:
+    """Only the canary sees the new value until it is promoted; the image is the same all the time."""
+
+    def config(message: str) -> None:
+        data = {"data": {"MESSAGE": message}} if kind == "ConfigMap" else {"stringData": {"MESSAGE": message}}
+        app.sandbox.apply({"apiVersion": "v1", "kind": kind, "metadata": app.meta("settings"), **data})
+
+    def messages(number: int) -> set[str]:
+        return {heard.message for heard in app.ask(number)}
+
+    config("old")
+    reference = {"configMapRef" if kind == "ConfigMap" else "secretRef": {"name": "settings"}}
+    containers = [{**app.containers("1")[0], "envFrom": [reference]}]
+    app.deploy("1")
+    app.kube.patch(DEPLOYMENTS, app.namespace, "app", {"spec": {"template": {"spec": {"containers": containers}}}})
+    app.sandbox.wait_rolled_out(app.namespace, "app")
+    app.canary(STEPS)
+    app.until("Initialized")
+    app.serves_only("1")
+    assert messages(10) == {"old"}
+    config("new")
+    app.until("Progressing", 50)
+    wait_for(lambda: messages(4) == {"old", "new"}, "both answer", PATIENCE)
+    app.until("Succeeded")
+    wait_for(lambda: messages(5) == {"new"}, "the new value is everywhere", PATIENCE)
+    assert messages(20) == {"new"}
+    assert app.promoted == "app:1"
