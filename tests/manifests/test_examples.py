@@ -43,6 +43,14 @@ def test_the_weighted_canary() -> None:
     assert analysis.webhooks[3].metadata == {"channel": "deployments", "user": "serinus"}
 
 
+def test_the_other_strategies() -> None:
+    """A/B by header and cookie, and mirroring as the Service's field says it."""
+    ab, mirrored = canary("canary-ab.yaml").analysis, canary("canary-mirror.yaml").analysis
+    assert ab.iterations == 10
+    assert [set(request["headers"]) for request in ab.match] == [{"x-canary"}, {"cookie"}]
+    assert (mirrored.mirror, mirrored.step_weight) == (True, 10)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
     """An API server with the definitions that we ship."""
