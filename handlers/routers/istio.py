@@ -100,8 +100,9 @@ def restored(canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref,
             found.append((ref, with_metadata({**old, "spec": first}, labels=labels(old), annotations=kept)))
         elif ref == canary.route_ref:
             apex = {"destination": {"host": canary.service.apex}, "weight": FULL}
-            rules = [{**_unmirrored(rule), "route": [apex]} for rule in spec(old).get("http") or ()]
-            found.append((ref, {**old, "spec": {**spec(old), "http": rules}}))
+            split = "tcp" if canary.service.tcp else "http"
+            rules = [{**_unmirrored(rule), "route": [apex]} for rule in spec(old).get(split) or ()]
+            found.append((ref, {**old, "spec": {**spec(old), split: rules}}))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Flagger's scheduler tests (pkg/controller/scheduler_deployment_test.go), the weighted ones, told through our events.
+"""Flagger's scheduler tests (pkg/controller/scheduler_deployment_test.go), told through our events.
 
 Each test has the name of the original, and asserts what the original means to assert.
 """
@@ -183,5 +183,53 @@ def test_lifecycle() -> None:
     lab.until("Failed")
     lab.prometheus.values.clear()
     lab.edit("apps/v1/deployments/app", {"spec": {"template": {"metadata": {"annotations": {"retry": "1"}}}}})
+    lab.until("Succeeded")
+    assert lab.primary["spec"]["template"]["spec"]["containers"][0]["image"] == "app:v2"
+
+
+def iterating(**analysis: object) -> Lab:
+    """Flagger's fixture with iterations instead of weights, a new revision pushed."""
+    lab = fixture(**{"stepWeight": None, "maxWeight": None, **analysis})
+    lab.until("Initialized")
+    lab.push("app:v2")
+    return lab
+
+
+def test_blue_green_analysis_phases() -> None:
+    """One iteration: Progressing three times, Promoting, Finalising, Succeeded, and no weight is shown."""
+    lab = iterating(iterations=1)
+    lab.tick()
+    phases = []
+    for _ in range(6):
+        phases.append((lab.phase, lab.canary["status"]["canaryWeight"]))
+        lab.tick()
+    assert phases == [
+        ("Progressing", 0),
+        ("Progressing", 0),
+        ("Progressing", 0),
+        ("Promoting", 0),
+        ("Finalising", 0),
+        ("Succeeded", 0),
+    ]
+
+
+def test_mirroring() -> None:
+    """The first step is 100/0 with a mirror, the next 90/10 without."""
+    lab = at(fixture(mirror=True), "Progressing")
+    seen = []
+    for _ in range(2):
+        lab.tick()
+        rule = lab.get("networking.istio.io/v1beta1/virtualservices/app")["spec"]["http"][0]
+        seen.append((lab.weights, rule.get("mirror")))
+    assert seen == [((100, 0), {"host": "app-canary"}), ((90, 10), None)]
+
+
+def test_ab_testing() -> None:
+    """The matched requests get 0/100; after the last iteration it is promoted, Finalising, Succeeded."""
+    lab = iterating(iterations=1, match=[{"headers": {"x-user-type": {"exact": "test"}}}])
+    lab.tick(2)
+    assert (lab.phase, lab.weights) == ("Progressing", (0, 100))
+    lab.until("Finalising")
+    assert lab.weights == (100, 0)
     lab.until("Succeeded")
     assert lab.primary["spec"]["template"]["spec"]["containers"][0]["image"] == "app:v2"

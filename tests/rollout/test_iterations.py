@@ -8,6 +8,7 @@ import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
 from handlers.rollout.checks import Finding, Outcome
+from handlers.rollout.commands import PAUSE
 from handlers.rollout.decision import Decision, settle
 from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.analysis import Hook
@@ -212,6 +213,26 @@ def test_an_ab_promotion_may_shift_by_steps() -> None:
     last = decided(replace(s, state=first.state, now=s.now + seconds(60)))
     assert last.actions[0].weight == 0  # type: ignore[union-attr]  # it is a Route
     assert (last.state.phase, last.state.matched, last.state.iterations) == (Phase.FINALISING, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("s", "route"),
+    [
+        (at(BLUE_GREEN), NOBODY),
+        (at(MIRRORED, 1, mirrored=True), Route(0, mirrored=True)),
+        (at(SHADOWED, mirrored=True), Route(0, mirrored=True)),
+        (at(AB, 1, weight=100, matched=True), TESTED),
+        (at(BLUE_GREEN, 2), NOBODY),
+        (at(BLUE_GREEN, 3, weight=100), ALL),
+    ],
+    ids=["first", "mirrored", "weighted mirror", "A/B", "switch", "last"],
+)
+def test_a_pause_holds_every_strategy(s: Snapshot, route: Route) -> None:
+    """No iteration counts, nobody is switched and nothing is copied while the user holds it."""
+    paused = replace(s, canary=replace(s.canary, annotations={PAUSE: "true"}))
+    decision = decided(paused)
+    assert decision.actions == (route,)
+    assert (decision.state.iterations, decision.state.phase) == (s.known.iterations, s.known.phase)
 
 
 def routed(s: Snapshot) -> Sequence[object]:
