@@ -19,12 +19,12 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# the pure packages are measured, by their own tests; the rest is faster without
+# the pure packages are measured, by their own tests and by stories of single canaries; the rest is faster without
 unit: $(VENV)/.ready
-	$(BIN)/pytest -n 2 --cov --cov-report= $(PURE:%=tests/%)
+	$(BIN)/pytest -n 2 --cov --cov-report= $(PURE:%=tests/%) tests/scenarios
 	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
-	$(BIN)/pytest -n 2 $(PURE:%=--ignore=tests/%)
+	$(BIN)/pytest -n 2 $(PURE:%=--ignore=tests/%) --ignore=tests/scenarios
 
 comma := ,
 space := $(subst ,, )

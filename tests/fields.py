@@ -24,7 +24,7 @@ class Row:
 
 _SPEC = "rollout/test_canary.py::test_a_field_of_the_spec"
 _BAD = "rollout/test_canary.py::test_a_bad_canary_is_named"
-_SCALER = "test_autoscaled.py::test_a_rollout_with_a_scaler"
+_SCALER = "scenarios/test_autoscaled.py::test_a_rollout_with_a_scaler"
 _SERVICE = "rollout/test_canary.py::test_a_field_of_the_service"
 _ON_RULE = "routers/test_istio.py::test_parts_of_the_service_are_copied_onto_the_rule"
 _ANALYSIS = "rollout/test_analysis.py::test_a_field_of_the_analysis"
@@ -227,12 +227,12 @@ REFUSED = (
     Row(
         "analysis.alerts.*",
         "Who is told about transitions, and how grave they must be.",
-        "test_alerts.py::test_severities",
+        "scenarios/test_alerts.py::test_severities",
     ),
     Row(
         "analysis.webhooks[].muteAlert",
         "Messengers are not told that a gate waits.",
-        "test_alerts.py::test_a_closed_gate_is_told_once",
+        "scenarios/test_alerts.py::test_a_closed_gate_is_told_once",
     ),
 )
 
@@ -267,12 +267,12 @@ ALERT_PROVIDER = (
     ),
     Row("channel", "Where; `general` by default.", "notifiers/test_messengers.py::test_slack_by_its_api"),
     Row("username", "As whom; `flagger` by default.", "notifiers/test_messengers.py::test_slack_by_its_api"),
-    Row("address", "http or https.", "test_alerts.py::test_a_provider_that_is_wrong"),
-    Row("proxy", "HTTP proxy on the way there.", "test_alerts.py::test_messengers_of_the_settings"),
+    Row("address", "http or https.", "scenarios/test_alerts.py::test_a_provider_that_is_wrong"),
+    Row("proxy", "HTTP proxy on the way there.", "scenarios/test_alerts.py::test_messengers_of_the_settings"),
     Row(
         "secretRef.*",
         "Secret with `address` and `token`, either or both.",
-        "test_alerts.py::test_scheduler_deployment_alerts",
+        "scenarios/test_alerts.py::test_scheduler_deployment_alerts",
     ),
 )
 

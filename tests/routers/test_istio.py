@@ -388,3 +388,21 @@ def test_rendering_twice_changes_nothing(
         assert obj["x-top"] == extra
         assert obj["metadata"]["annotations"]["note"] == "1"
     assert (existing, service) == before
+
+
+@pytest.mark.parametrize(
+    ("kept", "rules"),
+    [
+        pytest.param({"hosts": ["a.test"], "http": []}, [], id="what was adopted is as it was"),
+        pytest.param("{", [{"route": [{"destination": {"host": "podinfo"}, "weight": 100}]}], id="an unreadable one"),
+        pytest.param(["a"], [{"route": [{"destination": {"host": "podinfo"}, "weight": 100}]}], id="no spec at all"),
+    ],
+)
+def test_an_adopted_route_is_given_back(kept: Any, rules: list[Any]) -> None:
+    """By the spec that it had; where nobody knows it any more, it leads to the apex Service."""
+    theirs = routed(canary(), 20, mirrored=False, existing=None)
+    marks = {istio.ORIGINAL: kept if isinstance(kept, str) else json.dumps(kept)}
+    theirs["metadata"] = {"name": "podinfo", "namespace": "default", "annotations": marks}
+    ((ref, back),) = istio.restored(canary(), {canary().route_ref: theirs})
+    assert ref == canary().route_ref
+    assert back["spec"]["http"] == rules

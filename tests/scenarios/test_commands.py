@@ -7,6 +7,7 @@ import pytest
 
 from handlers.errors import BadCanary
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
+from handlers.step.ports import Response
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, at, new_lab
 from tests.protocol.harness import finish, state_of
@@ -182,3 +183,15 @@ def test_a_frozen_canary_waits_for_the_end_of_the_window() -> None:
     lab.clock.tick(120)
     finish(lab)
     assert lab.phase == "Succeeded"
+
+
+def test_a_rollback_webhook_is_heard_before_a_promotion_by_command() -> None:
+    """Who wants to go back is stronger than who wants no more analysis."""
+    back = {"name": "back", "type": "rollback", "url": "http://hooks.test/back"}
+    lab = new_lab(a_canary(analysis={"webhooks": [back]}))
+    lab.webhooks.answers[back["url"]] = [Response(status=403)]
+    at(lab, "Progressing", 40)
+    lab.webhooks.answers[back["url"]] = [Response(status=200)]
+    annotate(lab, promote="now")
+    look(lab, 10)
+    assert (lab.phase, lab.weights) == ("Failed", (100, 0))
