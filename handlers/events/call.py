@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from handlers.errors import BadEvent
-from handlers.events.fields import is_name, is_namespace, json_value, line_value, object_value, shown, text_value
+from handlers.events.fields import json_value, line_value, object_value, shown, text_value
+from handlers.events.payload import namespace_and_name
 from handlers.rollout.spec.durations import go_duration
 
 
@@ -24,11 +25,7 @@ def read(body: bytes, ttl: str = "") -> Call:
     `ttl` is the one of the request's query, which stands in for the body's. Raises BadEvent.
     """
     data = object_value(json_value(body, "body"), "body")
-    name, namespace = text_value(data.get("name"), "name"), text_value(data.get("namespace"), "namespace")
-    if not is_name(name):
-        raise BadEvent(f"name: {shown(name)}, expected the name of a Canary")
-    if not is_namespace(namespace):
-        raise BadEvent(f"namespace: {shown(namespace)}, expected the namespace of a Canary")
+    namespace, name = namespace_and_name(data, expected="the namespace of a Canary")
     more = object_value(data.get("metadata") or {}, "metadata")
     return Call(
         namespace=namespace,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from handlers.errors import BadEvent, TooLarge
-from handlers.events.fields import is_name, is_namespace, json_value, object_value, shown, text_value
+from handlers.events.fields import json_value, object_value, text_value
+from handlers.events.payload import namespace_and_name
 
 LIMIT: Final = 32 * 1024
 """Bytes of a payload: its metadata comes from a Canary, which a person wrote."""
@@ -27,11 +28,7 @@ def read(body: bytes) -> HookCall:
     if len(body) > LIMIT:
         raise TooLarge(f"the payload is larger than {LIMIT} bytes")
     data = object_value(json_value(body, "body"), "body")
-    name, namespace = text_value(data.get("name"), "name"), text_value(data.get("namespace"), "namespace")
-    if not is_name(name):
-        raise BadEvent(f"name: {shown(name)}, expected the name of a Canary")
-    if not is_namespace(namespace):
-        raise BadEvent(f"namespace: {shown(namespace)}, expected the name of a namespace")
+    namespace, name = namespace_and_name(data, expected="the name of a namespace")
     metadata = data.get("metadata") or {}
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise BadEvent("metadata: expected a JSON object of strings")
