@@ -27,7 +27,7 @@ from handlers.rollout.state import Phase, State
 from handlers.rollout.table import TABLE, Ask, checks, decide
 from handlers.rollout.transition import SEVERITIES, TOPICS
 from handlers.rollout.weights import Weights
-from handlers.settings import SETTINGS
+from handlers.settings_table import SETTINGS
 from tests.conformance.deviations import DEVIATIONS
 from tests.fields import FIELDS
 from tests.lab import a_canary, at, new_lab

@@ -8,7 +8,8 @@ import pytest
 from handlers.errors import BadSetting
 from handlers.notifiers.knative import Sink
 from handlers.rollout.spec.alerts import Provider
-from handlers.settings import SETTINGS, Setting, Settings, ThresholdCounts
+from handlers.settings import Settings, ThresholdCounts
+from handlers.settings_table import SETTINGS, Setting
 
 SLACK = Provider(
     type="slack",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.settings import PREFIX, SETTINGS
+from handlers.settings import PREFIX
+from handlers.settings_table import SETTINGS
 from tests.manifests.files import ROOT, containers, objects
 
 TEXT = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())

@@ -14,7 +14,8 @@ from handlers.auth import Authenticator, Review
 from handlers.cli import main
 from handlers.events import cloudevent
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
-from handlers.settings import PREFIX, SETTINGS, Settings
+from handlers.settings import PREFIX, Settings
+from handlers.settings_table import SETTINGS
 from handlers.wiring import Wiring
 from tests.lab import new_lab
 from tests.manifests.files import ALERTMANAGER, containers, documents, inside, objects, paths
