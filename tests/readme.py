@@ -18,6 +18,7 @@ from handlers.explain.page import page
 from handlers.explain.view import view
 from handlers.gate import HANDLERS as GATES
 from handlers.notifiers.knative import TYPE
+from handlers.rollout.announcement import SEVERITIES, TOPICS
 from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec.analysis import Analysis, Hook, Webhook
@@ -25,7 +26,6 @@ from handlers.rollout.spec.canary import Canary, CanaryService
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase, State
 from handlers.rollout.table import TABLE, Ask, checks, decide
-from handlers.rollout.transition import SEVERITIES, TOPICS
 from handlers.rollout.weights import Weights
 from handlers.settings_table import SETTINGS
 from tests.conformance.deviations import DEVIATIONS

@@ -12,7 +12,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Message
-from handlers.rollout.transitions import Transition
+from handlers.rollout.transition import Transition
 from handlers.rollout.webhook import Post
 
 TYPE = "dev.serinus.canary."

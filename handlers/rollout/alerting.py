@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.transitions import Transition
+from handlers.rollout.transition import Transition
 
 DESCRIBED = frozenset({"initialized", "progressing"})
 """The topics that say how the canary is going to be analysed (Flagger's calls of `alert` with metadata)."""

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout import transitions, written
-from handlers.rollout.transitions import Transition
+from handlers.rollout import transition, written
+from handlers.rollout.transition import Transition
 
 STATE = "serinus.dev/state"
 SCHEMA = 1
@@ -184,7 +184,7 @@ def _dump_message(message: Message) -> Mapping[str, Any]:
         "revision": message.revision,
     }
     if message.transition:
-        data["transition"] = transitions.dump(message.transition)
+        data["transition"] = transition.dump(message.transition)
     if message.told:
         data["told"] = list(message.told)
     return data
@@ -259,14 +259,14 @@ def _load_claim(data: Mapping[str, str]) -> Claim:
 
 
 def _load_message(data: Mapping[str, Any]) -> Message:
-    kind, transition = Kind(data["kind"]), data.get("transition")
+    kind, changed = Kind(data["kind"]), data.get("transition")
     return Message(
         kind=kind,
         text=written.text(data["text"]),
         phase=Phase(data["phase"]),
         id=written.text(data["id"]),
         revision=written.text(data["revision"]),
-        transition=transitions.load(transition) if transition is not None else None,
+        transition=transition.load(changed) if changed is not None else None,
         told=tuple(written.text(key) for key in data.get("told", [])),
     )
 

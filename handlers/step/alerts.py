@@ -14,7 +14,7 @@ from handlers.rollout.objects import ALERT_PROVIDER, SECRET, Ref
 from handlers.rollout.spec.alerts import AlertRule, Provider, provider_of, secret_name
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Message
-from handlers.rollout.transitions import Transition
+from handlers.rollout.transition import Transition
 from handlers.rollout.webhook import Post, idempotency_key
 from handlers.step.call import call
 from handlers.step.ports import Request, World

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from handlers.errors import Conflict, Held
 from handlers.rollout import history, state
+from handlers.rollout.announcement import announcement
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
 from handlers.rollout.objects import Object, Ref, annotations, metadata, resource_version, revision
@@ -21,7 +22,6 @@ from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stages import Stage, live, mine, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
-from handlers.rollout.transition import transition
 from handlers.step import tell
 from handlers.step.act import act, with_drift
 from handlers.step.ask import Asking, ask
@@ -144,7 +144,7 @@ class _Attempt:
         self._claim(decision.intent, replace(standing, outbox=_kept(standing.outbox, reasons)), until)
 
     def _said(self, decision: Decision) -> tuple[Message, ...]:
-        changed = transition(self.scene.snapshot, decision)
+        changed = announcement(self.scene.snapshot, decision)
         said = (*decision.reasons, *decision.messages, *((changed,) if changed else ()))
         return tell.with_ids(decision.state, self.nonce, said)
 

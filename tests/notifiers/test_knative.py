@@ -11,7 +11,7 @@ from handlers.notifiers.knative import Sink, event_post
 from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.canary import parse
 from handlers.rollout.state import Kind, Message, Phase
-from handlers.rollout.transitions import Transition
+from handlers.rollout.transition import Transition
 from handlers.rollout.webhook import Post
 from tests.lab import a_canary
 

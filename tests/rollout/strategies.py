@@ -16,7 +16,7 @@ from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
-from handlers.rollout.transitions import Transition
+from handlers.rollout.transition import Transition
 from handlers.rollout.weights import Weights
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from handlers.rollout.alerting import facts_of
 from handlers.rollout.spec.alerts import Provider, provider_of
 from handlers.rollout.spec.canary import parse
 from handlers.rollout.state import State
-from handlers.rollout.transitions import Transition
+from handlers.rollout.transition import Transition
 from handlers.step.ports import Response
 from tests.fakes import EPOCH, Died
 from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab

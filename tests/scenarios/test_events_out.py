@@ -11,10 +11,10 @@ from handlers.errors import BadCanary, Unavailable
 from handlers.events import cloudevent
 from handlers.events.event import Event
 from handlers.notifiers.knative import Sink
+from handlers.rollout.announcement import TOPICS
 from handlers.rollout.spec.alerts import parse
 from handlers.rollout.spec.fields import Field
 from handlers.rollout.state import Phase
-from handlers.rollout.transition import TOPICS
 from handlers.wiring import identity
 from tests.lab import Lab, a_canary, an_alert, at, new_lab
 
