@@ -9,10 +9,10 @@ from http import HTTPStatus
 from handlers.errors import Conflict, NotFound, NotNow
 from handlers.events.call import Call
 from handlers.rollout import commands, gates, state
+from handlers.rollout.commands import RETRY
 from handlers.rollout.gates import GATES, Gate
 from handlers.rollout.objects import CANARY, Object, Ref, annotations, resource_version
 from handlers.rollout.snapshot import Cause, CauseKind
-from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Phase, State
 from handlers.rollout.written import time_text
 from handlers.step.ports import World

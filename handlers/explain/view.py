@@ -7,13 +7,12 @@ from typing import Any
 
 from handlers.errors import BadCanary
 from handlers.rollout import history, state
-from handlers.rollout.commands import pause
+from handlers.rollout.commands import pause, retry
 from handlers.rollout.freeze import frozen
 from handlers.rollout.objects import Object, annotations, metadata, spec, status
 from handlers.rollout.objects.ownership import PREFIX
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import retry
 from handlers.rollout.state import Phase, State
 from handlers.rollout.timing import due, slack
 from handlers.rollout.weights import FULL
@@ -153,7 +152,7 @@ def _next(canary: Canary | None, known: State, now: datetime) -> tuple[str, date
     if held := frozen(canary.annotations, now) or pause(canary.annotations):
         return f"{held}: nothing advances; rollbacks and deadlines go on", None
     if known.phase in _AT_REST and not known.weight:
-        return ("starts anew at the next event" if retry(canary, known) else _AT_REST[known.phase]), None
+        return ("starts anew at the next event" if retry(canary.annotations, known) else _AT_REST[known.phase]), None
     interval = canary.analysis.interval
     if known.stepped is None or due(known, now, interval):
         since = known.stepped and known.stepped + interval - slack(interval)

@@ -1,4 +1,4 @@
-"""What a user asks of a canary by annotation: abort, promote, pause. (A retry is of a run that is over.)
+"""What a user asks of a canary by annotation: abort, promote, pause; and retry, of a run that is over.
 
 Abort and promote are told by any new value; those that stand there when a run begins are seen, not acted on.
 """
@@ -12,6 +12,8 @@ ABORT = "serinus.dev/abort"
 """Annotation: any new value in the middle of a run rolls it back, now; the value is told as the reason."""
 PROMOTE = "serinus.dev/promote"
 """Annotation: any new value in the middle of a run skips the rest of the analysis; in Waiting it is the approval."""
+RETRY = "serinus.dev/retry"
+"""Annotation: any new value starts a failed revision anew."""
 PAUSE = "serinus.dev/pause"
 """Annotation: `"true"` holds starts, advances and promotions; rollbacks, alerts and deadlines go on."""
 
@@ -45,6 +47,11 @@ def abort(annotations: Mapping[str, str], state: State) -> bool:
 def promote(annotations: Mapping[str, str], state: State) -> bool:
     """Whether the user wants what is in hand promoted, or approved, without further questions."""
     return state.phase in UNDECIDED and _new(annotations, state, PROMOTE)
+
+
+def retry(annotations: Mapping[str, str], state: State) -> bool:
+    """Whether the user asks for the failed revision once more."""
+    return state.phase is Phase.FAILED and annotations.get(RETRY, "") not in ("", state.retried)
 
 
 def reason(annotations: Mapping[str, str]) -> str:

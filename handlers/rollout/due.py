@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from handlers.rollout import commands
+from handlers.rollout.commands import retry
 from handlers.rollout.objects import CONFIG_MAP, SECRET
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import retry
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import due
 
@@ -37,7 +37,7 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
     if state.phase in (Phase.INITIALIZING, Phase.TERMINATING) or commands.promote(canary.annotations, state):
         return True
     if state.phase in _AT_REST and not state.weight and not state.waiting:
-        return _changed(state, tokens) or retry(canary, state)
+        return _changed(state, tokens) or retry(canary.annotations, state)
     late = state.deadline is not None and now >= state.deadline
     target = f"{canary.target.kind.plural}/{canary.target_name}"
     pushed = state.observed.get(target) != tokens.get(target, "") or _changed(state, tokens, CONFIGS)

@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from handlers.rollout import commands
+from handlers.rollout import commands, facts
 from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.state import Claim, Intent, Phase, State
+from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import due
 from handlers.rollout.weights import FULL, highest
-
-RETRY = "serinus.dev/retry"
-"""Annotation: any new value starts a failed revision anew."""
 
 HOLD = "hold: "
 """What `State.waiting` begins with while a user holds the canary."""
@@ -89,14 +86,14 @@ def _deleted(s: Snapshot) -> Stage:
     """Our finalizer, or one that Flagger has left behind, holds it back until we have let it go."""
     if FINALIZER not in s.canary.finalizers:
         return Stage.DELETED
-    return Stage.BUSY if live(s) else Stage.TERMINATING
+    return Stage.BUSY if facts.live(s) else Stage.TERMINATING
 
 
 def _free(s: Snapshot) -> Stage:
     """Which situation this is as long as nobody holds it."""
     state = s.state
     if state and state.claim:
-        if live(s):
+        if facts.live(s):
             return Stage.BUSY
         if state.claim.intent is Intent.ROLLBACK:
             return Stage.ROLLING_BACK
@@ -116,38 +113,19 @@ def _begun(s: Snapshot) -> Stage | None:
     claim = s.known.claim
     if claim and claim.intent is Intent.PROMOTE and claim.revision == s.promoted:
         return Stage.COPIED
-    return Stage.COPYING if _copying(s) else None
-
-
-def _copying(s: Snapshot) -> bool:
-    """Whether a promotion has copied configs, of what the target still shows, and not the template."""
-    claim = s.known.claim
-    if not s.copying or claim is None or claim.intent is not Intent.PROMOTE:
-        return False
-    return claim.revision == s.known.revision == _revision(s)
-
-
-def live(s: Snapshot) -> bool:
-    """Whether somebody else's step is under way and has not run out of time."""
-    claim = s.known.claim
-    return claim is not None and not mine(s, claim) and s.now < claim.until
-
-
-def mine(s: Snapshot, claim: Claim) -> bool:
-    """Whether a claim was left by an earlier try of this very event, after a conflict."""
-    return bool(s.mine) and claim.nonce.startswith(f"{s.mine}.")
+    return Stage.COPYING if facts.copying(s) else None
 
 
 def _alert(s: Snapshot) -> Stage:
     """Firing, in an active phase, begun since this rollout began, and not seen before (design: events in)."""
     state, began = s.known, s.cause.alert_started
     if state.claim and state.claim.intent is Intent.ROLLBACK:
-        return Stage.BUSY if live(s) else Stage.ROLLING_BACK
+        return Stage.BUSY if facts.live(s) else Stage.ROLLING_BACK
     if state.phase not in ACTIVE or s.cause.alert in state.alerts:
         return Stage.ALERT_PASSED_OVER
     if began is None or state.started is None or began < state.started:
         return Stage.ALERT_PASSED_OVER
-    if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or _copying(s):
+    if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or facts.copying(s):
         return Stage.TOO_LATE
     return Stage.ALERTED
 
@@ -157,11 +135,11 @@ def _abort(s: Snapshot) -> Stage | None:
     state = s.known
     if not commands.abort(s.canary.annotations, state):
         return None
-    if live(s) and (state.phase is Phase.WAITING or (state.claim and state.claim.intent is Intent.ROLLBACK)):
+    if facts.live(s) and (state.phase is Phase.WAITING or (state.claim and state.claim.intent is Intent.ROLLBACK)):
         return Stage.BUSY
     if state.claim and state.claim.intent is Intent.ROLLBACK:
         return Stage.ROLLING_BACK
-    copied = state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or _copying(s)
+    copied = state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or facts.copying(s)
     return Stage.ABORTED_TOO_LATE if copied and state.phase is not Phase.WAITING else Stage.ABORTED
 
 
@@ -183,9 +161,9 @@ _HOLDS: Mapping[Stage, Stage] = {
 
 
 def _held(s: Snapshot, stage: Stage) -> Stage:
-    if stage is Stage.NEW_REVISION and _promotion_failed(s, s.known):
+    if stage is Stage.NEW_REVISION and facts.promotion_failed(s, s.known):
         return Stage.HOLDING
-    if stage is Stage.NEW_REVISION and _adrift(s):
+    if stage is Stage.NEW_REVISION and facts.adrift(s):
         return Stage.ADRIFT
     return _HOLDS[stage]
 
@@ -211,24 +189,17 @@ _UNPROMOTABLE = frozenset(
 )
 
 
-def _revision(s: Snapshot) -> str:
-    return s.target.revision if s.target else ""
-
-
-def retry(canary: Canary, state: State) -> bool:
-    """Whether the user asks for the failed revision once more."""
-    return state.phase is Phase.FAILED and canary.annotations.get(RETRY, "") not in ("", state.retried)
-
-
 def _at_rest(s: Snapshot, state: State) -> Stage:
-    revision = _revision(s)
-    failed_again = state.phase is Phase.FAILED and revision == state.revision and not retry(s.canary, state)
+    revision = facts.revision(s)
+    failed_again = (
+        state.phase is Phase.FAILED and revision == state.revision and not commands.retry(s.canary.annotations, state)
+    )
     if revision == s.promoted or failed_again:
         if s.primary is None:
             return Stage.PRIMARY_MISSING
-        if _promotion_failed(s, state):
+        if facts.promotion_failed(s, state):
             return Stage.HOLDING
-        return Stage.ADRIFT if _adrift(s) else _unless_missing(s, Stage.AT_REST)
+        return Stage.ADRIFT if facts.adrift(s) else _unless_missing(s, Stage.AT_REST)
     return _unless_missing(s, Stage.NEW_REVISION)
 
 
@@ -237,40 +208,17 @@ def _unless_missing(s: Snapshot, stage: Stage) -> Stage:
     return Stage.SCALER_MISSING if s.scaler_missing else stage
 
 
-def _promotion_failed(s: Snapshot, state: State) -> bool:
-    """The primary carries what failed, so that there is nothing else to go back to; or the canary still has traffic."""
-    carries = state.waiting == "primary" and s.promoted == state.revision
-    return state.phase is Phase.FAILED and (bool(state.weight) or carries)
-
-
-def _adrift(s: Snapshot) -> bool:
-    if not s.primary_can_serve:
-        return s.drift  # whoever serves now goes on serving
-    stray = s.routes is None or s.routes.canary > 0 or s.routes.mirrored
-    return stray or leftover(s) or s.scaler_awake or s.drift
-
-
-def leftover(s: Snapshot) -> bool:
-    """Whether the target has pods that we gave it; an outsider's replicas are left alone (protocol rule 14)."""
-    return s.target is not None and s.target.replicas > 0 and s.target.ours
-
-
 def _waiting(s: Snapshot, state: State) -> Stage:
-    if _reverted(s):
+    if facts.reverted(s):
         return Stage.REVERTED
     if commands.promote(s.canary.annotations, state):
         return Stage.APPROVED
     return Stage.WAITING if due(state, s.now, s.canary.analysis.interval) else Stage.NOT_DUE
 
 
-def _reverted(s: Snapshot) -> bool:
-    # without a primary that could take the traffic, the old revision has to earn it like a new one
-    return _revision(s) == s.promoted and (s.primary_can_serve or not s.carried)
-
-
 def _progressing(s: Snapshot, state: State) -> Stage:
-    if _revision(s) != state.revision:
-        return Stage.REVERTED if _reverted(s) else Stage.PUSHED
+    if facts.revision(s) != state.revision:
+        return Stage.REVERTED if facts.reverted(s) else Stage.PUSHED
     if s.target is None or s.target.replicas == 0:
         return Stage.SCALED_DOWN
     if not s.target.ready:
@@ -283,7 +231,7 @@ def _progressing(s: Snapshot, state: State) -> Stage:
         return Stage.NOT_DUE
     if s.canary.skip_analysis:
         return Stage.SKIP_ANALYSIS
-    if _waits_for_primary(s, state):
+    if facts.waits_for_primary(s, state):
         return Stage.PRIMARY_NOT_READY
     return _iterating(s.canary, state) if s.canary.analysis.iterations else _weighted(s.canary, state)
 
@@ -308,19 +256,8 @@ def _iterating(canary: Canary, state: State) -> Stage:
     return Stage.LAST_ITERATION
 
 
-def _waits_for_primary(s: Snapshot, state: State) -> bool:
-    """An analysis waits for a primary that may get ready; one that has failed for good, or is gone, is repaired by the
-    promotion that the analysis leads to. (Flagger rolls back the release that would help, and stays there.)
-    """
-    if s.primary and s.primary.ready:
-        return False
-    helped = s.primary is None or s.primary.exceeded
-    # routes that say more than the state are not put back to a primary without pods
-    return not helped or (s.carried > state.weight and not s.primary_can_serve)
-
-
 def _promoting(s: Snapshot, state: State) -> Stage:
-    if _revision(s) != state.revision or s.promoted != state.revision:
+    if facts.revision(s) != state.revision or s.promoted != state.revision:
         return Stage.PUSHED
     if s.primary is None or not s.primary.ready:
         return Stage.PROMOTION_STUCK

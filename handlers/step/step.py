@@ -13,13 +13,14 @@ from handlers.rollout import history, state
 from handlers.rollout.announcement import announcement
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
+from handlers.rollout.facts import live, mine
 from handlers.rollout.objects import Object, Ref, annotations, metadata, resource_version, revision
 from handlers.rollout.objects.configs import ref_of, references
 from handlers.rollout.projection import project
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.spec.canary import FINALIZER
-from handlers.rollout.stages import Stage, live, mine, stage_of
+from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell

@@ -8,13 +8,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
-from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
+from handlers.rollout.commands import ABORT, PAUSE, PROMOTE, RETRY
 from handlers.rollout.snapshot import Cause, CauseKind, Options, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
 from handlers.rollout.transition import Transition
 from handlers.rollout.weights import Weights

@@ -8,10 +8,11 @@ import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero, ScaleUp
 from handlers.rollout.checks import Finding, Outcome
+from handlers.rollout.commands import RETRY
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.analysis import Hook, Metric
-from handlers.rollout.stages import RETRY, stage_of
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase
 from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights

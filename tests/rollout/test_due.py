@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from handlers.rollout.commands import ABORT, PROMOTE
+from handlers.rollout.commands import ABORT, PROMOTE, RETRY
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import RETRY
 from handlers.rollout.state import Intent, Kind, Message, Phase, State
 from tests.rollout.strategies import NOW, a_canary, a_claim, a_state, seconds
 

@@ -18,8 +18,9 @@ from handlers.rollout.actions import (
     ScaleUp,
 )
 from handlers.rollout.decision import Decision
+from handlers.rollout.facts import live
 from handlers.rollout.snapshot import Primary, Snapshot
-from handlers.rollout.stages import Stage, live, stage_of
+from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.rollout.weights import Weights, highest

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from handlers.rollout.commands import ABORT, PAUSE, PROMOTE
+from handlers.rollout.commands import ABORT, PAUSE, PROMOTE, RETRY
+from handlers.rollout.facts import live
 from handlers.rollout.freeze import FREEZE
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import RETRY, Stage, live, stage_of
+from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
 from tests.rollout.strategies import (

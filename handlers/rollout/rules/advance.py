@@ -7,6 +7,7 @@ from typing import Any
 from handlers.rollout import commands
 from handlers.rollout.actions import Action, CopyToPrimary, Route, ScaleUp
 from handlers.rollout.checks import Finding, Findings, HookCheck, Outcome
+from handlers.rollout.commands import RETRY
 from handlers.rollout.decision import (
     Decision,
     counted,
@@ -20,7 +21,7 @@ from handlers.rollout.decision import (
 from handlers.rollout.rules.rollback import as_it_is, checks_failed, roll_back
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import Hook
-from handlers.rollout.stages import ACTIVE, RETRY
+from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Intent, Message, Phase, State
 from handlers.rollout.timing import step_time
 from handlers.rollout.weights import FULL, following, highest

@@ -15,9 +15,10 @@ from handlers.rollout.actions import (
 )
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
+from handlers.rollout.facts import leftover
 from handlers.rollout.rules.scaling import scaler
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.stages import HOLD, leftover
+from handlers.rollout.stages import HOLD
 from handlers.rollout.state import Intent, Message, Phase
 
 _SCALER = "autoscaler"

@@ -1,0 +1,64 @@
+"""What a snapshot says, as yes or no: the questions by which `stages` tells the situations apart."""
+
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.state import Claim, Intent, Phase, State
+
+
+def revision(s: Snapshot) -> str:
+    """The revision that the target shows, empty without one."""
+    return s.target.revision if s.target else ""
+
+
+def live(s: Snapshot) -> bool:
+    """Whether somebody else's step is under way and has not run out of time."""
+    claim = s.known.claim
+    return claim is not None and not mine(s, claim) and s.now < claim.until
+
+
+def mine(s: Snapshot, claim: Claim) -> bool:
+    """Whether a claim was left by an earlier try of this very event, after a conflict."""
+    return bool(s.mine) and claim.nonce.startswith(f"{s.mine}.")
+
+
+def copying(s: Snapshot) -> bool:
+    """Whether a promotion has copied configs, of what the target still shows, and not the template."""
+    claim = s.known.claim
+    if not s.copying or claim is None or claim.intent is not Intent.PROMOTE:
+        return False
+    return claim.revision == s.known.revision == revision(s)
+
+
+def promotion_failed(s: Snapshot, state: State) -> bool:
+    """The primary carries what failed, so that there is nothing else to go back to; or the canary still has traffic."""
+    carries = state.waiting == "primary" and s.promoted == state.revision
+    return state.phase is Phase.FAILED and (bool(state.weight) or carries)
+
+
+def adrift(s: Snapshot) -> bool:
+    """Whether something at rest is not as it should be and has to be put right."""
+    if not s.primary_can_serve:
+        return s.drift  # whoever serves now goes on serving
+    stray = s.routes is None or s.routes.canary > 0 or s.routes.mirrored
+    return stray or leftover(s) or s.scaler_awake or s.drift
+
+
+def leftover(s: Snapshot) -> bool:
+    """Whether the target has pods that we gave it; an outsider's replicas are left alone (protocol rule 14)."""
+    return s.target is not None and s.target.replicas > 0 and s.target.ours
+
+
+def reverted(s: Snapshot) -> bool:
+    """Whether the target is back at the promoted revision, which needs no analysis."""
+    # without a primary that could take the traffic, the old revision has to earn it like a new one
+    return revision(s) == s.promoted and (s.primary_can_serve or not s.carried)
+
+
+def waits_for_primary(s: Snapshot, state: State) -> bool:
+    """An analysis waits for a primary that may get ready; one that has failed for good, or is gone, is repaired by the
+    promotion that the analysis leads to. (Flagger rolls back the release that would help, and stays there.)
+    """
+    if s.primary and s.primary.ready:
+        return False
+    helped = s.primary is None or s.primary.exceeded
+    # routes that say more than the state are not put back to a primary without pods
+    return not helped or (s.carried > state.weight and not s.primary_can_serve)
