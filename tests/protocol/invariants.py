@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from handlers.rollout.commands import PROMOTE
 from handlers.rollout.objects import Object
 from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.state import Intent
 from tests.fakes import WRITES
 from tests.lab import Lab
-from tests.protocol.harness import Watcher, revision_of, state_of
+from tests.protocol.harness import ROUTE, Watcher, revision_of, state_of
 
 MAX_WEIGHT = 60
 INTERVAL = timedelta(seconds=10)
@@ -27,11 +28,17 @@ class Observer:
     passed: set[str] = field(default_factory=set)
     raised: datetime | None = None
     weight: int = 0
+    reached: bool = False
+    limit: int = MAX_WEIGHT
+    strayed: int | None = None
     promoted: str = ""
     config: object = None
 
     def __post_init__(self) -> None:
-        self.weight = (self.lab.weights or (100, 0))[1]
+        self.weight, self.reached = shares(self.lab)[1], reached(self.lab)
+        if PROMOTE in (self.lab.canary["metadata"].get("annotations") or {}):
+            self.passed.add(revision_of(self.lab))
+        self.limit = int(self.lab.canary["spec"]["analysis"].get("maxWeight", 100))
         self.promoted = self._promoted()
         self.config = (self.lab.get("v1/configmaps/app-config-primary") or {}).get("data")
 
@@ -41,7 +48,9 @@ class Observer:
         return Watcher(after=self.after)
 
     def after(self, verb: str, path: str) -> None:
-        """To be called after each call of anybody."""
+        """To be called after each call of anybody; what a user does is an `edit`."""
+        if verb == "edit" and shares(self.lab)[1] != self.weight:
+            self.strayed = shares(self.lab)[1]
         if verb == "query":
             self._asked()
         if verb not in WRITES:
@@ -67,9 +76,13 @@ class Observer:
             self.passed.add(target)
 
     def _routed(self) -> None:
-        primary, weight = self.lab.weights or (0, 0)
+        primary, weight = shares(self.lab)
+        if weight == self.strayed:
+            return  # only the fence is ours yet, the weights are still the user's
         before, self.weight = self.weight, weight
-        self._must(primary + weight == 100 and 0 <= weight <= MAX_WEIGHT, f"1: weights {primary}/{weight}")
+        newly, self.reached = not self.reached and reached(self.lab), reached(self.lab)
+        self._must(primary + weight == 100 and 0 <= weight <= self.limit, f"1: weights {primary}/{weight}")
+        self._must(not newly or _ready(self.lab.target) > 0, "1: requests for the canary, but it has no ready pod")
         if weight > before:
             self._raised(before, weight)
         if weight < before:
@@ -85,7 +98,7 @@ class Observer:
 
     def _scaled(self) -> None:
         gone = _gone(self.lab.target)
-        self._must(not (gone and self.weight), f"1: the target goes to 0 while it is sent {self.weight} %")
+        self._must(not (gone and self.reached), f"1: the target goes to 0, and requests get to it: {self.weight} %")
 
     def _copied(self) -> None:
         before, self.promoted = self.promoted, self._promoted()
@@ -105,10 +118,34 @@ class Observer:
         state = state_of(self.lab)
         if state.claim and state.claim.intent is Intent.ROLLBACK:
             self.intended.add(state.revision)
-        self._must(0 <= state.weight <= MAX_WEIGHT, f"1: the state says {state.weight} %")
+        self._must(0 <= state.weight <= self.limit, f"1: the state says {state.weight} %")
 
     def _promoted(self) -> str:
         return str(((self.lab.primary or {}).get("metadata", {}).get("annotations") or {}).get("serinus.dev/promoted"))
+
+
+def shares(lab: Lab) -> tuple[int, int]:
+    """What primary and canary get in percent: of all requests, or under A/B testing of those that match."""
+    rules = _rules(lab)
+    both = [rule for rule in rules if any(_to_canary(side) for side in rule["route"])]
+    sides = (both or rules)[-1]["route"] if rules else []
+    canary = sum(side.get("weight", 100) for side in sides if _to_canary(side))
+    return (sum(side.get("weight", 100) for side in sides) or 100) - canary, canary
+
+
+def reached(lab: Lab) -> bool:
+    """Whether any request gets to the canary: by weight, by a header, by a cookie or as a copy."""
+    sent = any(side.get("weight", 100) and _to_canary(side) for rule in _rules(lab) for side in rule["route"])
+    return sent or any("mirror" in rule for rule in _rules(lab))
+
+
+def _rules(lab: Lab) -> list[Object]:
+    route = lab.get(ROUTE)
+    return list(route["spec"]["http"]) if route else []
+
+
+def _to_canary(side: Object) -> bool:
+    return str(side["destination"]["host"]).endswith("-canary")
 
 
 def _ready(workload: Object) -> int:
