@@ -233,6 +233,7 @@ class _Attempt:
         after = self.scene.snapshot.now + tell.PATIENCE if left else None
         new = replace(
             decision.state,
+            stepped=self._counts_from(decision.state),
             outbox=left,
             tell_after=after,
             observed=observed(self.scene, decision.state),
@@ -249,6 +250,12 @@ class _Attempt:
         else:
             self._finish(new, {})
         self._tell(new, said)
+
+    def _counts_from(self, new: State) -> datetime | None:
+        """A raise that took longer than an interval counts from its end, or the next one would follow at once."""
+        now, snapshot = self.world.now(), self.scene.snapshot
+        late = now - snapshot.now > self.scene.canary.analysis.interval
+        return now if late and new.weight > self.known.weight else new.stepped
 
     def _claimed(self) -> bool:
         return state.load(annotations(self.scene.raw)) != self.known

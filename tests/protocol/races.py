@@ -133,6 +133,7 @@ def races() -> Iterator[Race]:
     yield Race("advance", plain["advance"], ALERT, LATER, frozenset({BACK}))
     yield Race("last-step", plain["last-step"], ALERT, OTHER, frozenset({BACK}))
     yield Race("rollback", plain["rollback"], TICKS, LATER_FAILS, frozenset({PROMOTED, BACK}))
+    yield Race("first-step", lambda: at(new_lab(), "Progressing"), TICKS, LATER, frozenset({PROMOTED}))
     promoted_now = Race("promote-now", _promoted_now, TICKS, ALERT, frozenset({PROMOTED, BACK}))
     yield from (*strategies(), promoted_now, Race("deletion", _deleted, TICKS, ALERT, frozenset({GONE})))
 

@@ -10,6 +10,7 @@ from tests.fakes import Died
 from tests.lab import TICK, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
 from tests.protocol.scenarios import AFTER, GATE, NEWS, START, SUCCESS, after_a_failed_check, pushed, with_analysis
+from tests.protocol.steps import handler
 
 CANARY = "/canaries/app"
 
@@ -109,6 +110,20 @@ def test_how_post_rollout_went_was_lost_when_the_event_webhook_was_down() -> Non
     finish(lab)
     assert any("Post-rollout check after passed" in about for about in keys(lab))
     assert not [url for url, _, _ in told(lab) if url == AFTER["url"]]
+
+
+def test_a_process_that_had_stood_still_raised_the_weight_right_before_another() -> None:
+    """It was frozen between its look and its claim: the raise counts from when it was made, not from the look."""
+    lab = at(new_lab(), "Progressing")
+    lab.clock.tick(10)
+    slow = handler(lab).to("patch", CANARY)
+    lab.clock.tick(41)
+    slow.go()
+    assert lab.weights == (80, 20)
+    lab.step()
+    assert lab.weights == (80, 20)
+    lab.tick()
+    assert lab.weights == (60, 40)
 
 
 def test_a_push_that_came_before_an_alert_was_never_looked_at() -> None:
