@@ -6,7 +6,7 @@ import pytest
 import urllib3
 
 from handlers.sandbox.environment import Missing, environment
-from handlers.sandbox.kube import CONFIG_MAPS, DEPLOYMENTS, SECRETS, Object, Resource
+from handlers.sandbox.kube import CONFIG_MAPS, SECRETS, Object, Resource
 from tests.sandbox.agents.place import Place
 
 CONFIG = {"data": {"MESSAGE": "hello", "OTHER": "1"}}
@@ -68,10 +68,9 @@ def test_what_is_not_there_is_missed(container: dict[str, Any]) -> None:
 def test_a_pod_waits_for_its_config_and_answers_with_it(place: Place) -> None:
     """Without the ConfigMap it is pending, and says why; then its value comes with the answers."""
     place.service("app", "app")
-    place.deployment("app", "1", wait=False)
     containers = [{"name": "app", "image": "app:1", "envFrom": [{"configMapRef": {"name": "app"}}]}]
-    patch = {"spec": {"template": {"spec": {"containers": containers}}, "strategy": {"type": "Recreate"}}}
-    place.sandbox.kube.patch(DEPLOYMENTS, place.namespace, "app", patch)
+    template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": containers}}
+    place.deployment("app", "1", wait=False, template=template)
 
     def reasons() -> set[str]:
         states = [pod["status"].get("containerStatuses") or [{}] for pod in place.pods()]
