@@ -24,7 +24,7 @@ unit: $(VENV)/.ready
 	$(BIN)/pytest -n 2 --cov --cov-report= $(PURE:%=tests/%) tests/scenarios
 	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
-	$(BIN)/pytest -n 2 $(PURE:%=--ignore=tests/%) --ignore=tests/scenarios
+	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) --ignore=tests/scenarios
 
 comma := ,
 space := $(subst ,, )
