@@ -220,10 +220,8 @@ ANALYSIS = (
     ),
 )
 
-_LATER = "Refused by its name; it comes with a later version."
-
-REFUSED = (
-    Row("upstreamRef.*", _LATER, _BAD),
+MORE = (
+    Row("upstreamRef.*", _NOT_ISTIO, _SPEC),
     Row(
         "analysis.alerts.*",
         "Who is told about transitions, and how grave they must be.",
@@ -277,7 +275,7 @@ ALERT_PROVIDER = (
 )
 
 FIELDS: Mapping[str, Sequence[Row]] = {
-    "Canary": TARGET + SERVICE + ANALYSIS + REFUSED,
+    "Canary": TARGET + SERVICE + ANALYSIS + MORE,
     "MetricTemplate": METRIC_TEMPLATE,
     "AlertProvider": ALERT_PROVIDER,
 }

@@ -71,7 +71,8 @@ def test_a_canary_names_its_objects_as_flagger_does() -> None:
         pytest.param({"ingressRef": {"name": "in"}}, "ingress", "in", id="ingressRef, for templates"),
         pytest.param({"routeRef": {"name": "route"}}, "route", "route", id="routeRef, for templates"),
         pytest.param({"targetRef": {"name": "podinfo"}}, "target_name", "podinfo", id="a Deployment by default"),
-        pytest.param({"autoscalerRef": None, "upstreamRef": {}}, "suspend", False, id="nothing asked for"),
+        pytest.param({"autoscalerRef": None}, "suspend", False, id="nothing asked for"),
+        pytest.param({"upstreamRef": {"name": "up"}}, "suspend", False, id="upstreamRef, for another ingress"),
         pytest.param({"revertOnDeletion": True}, "revert_on_deletion", True, id="revertOnDeletion"),
         pytest.param({"revertOnDeletion": False}, "revert_on_deletion", False, id="a false flag asks for nothing"),
     ],
@@ -160,7 +161,6 @@ def test_a_rollback_needs_no_valid_analysis() -> None:
 SERVED = {"targetRef": {"kind": "Service", "name": "a"}}
 HPA = {"kind": "HorizontalPodAutoscaler", "name": "a"}
 SCALERS = "one of HorizontalPodAutoscaler, ScaledObject"
-LATER = "is not supported by this version"
 BAD = [
     ({"provider": "linkerd"}, f"spec.provider: 'linkerd' is not {ONLY_ISTIO}"),
     ({"provider": 1}, "spec.provider: 1 is not a string"),
@@ -183,7 +183,6 @@ BAD = [
         {"targetRef": {"kind": "DaemonSet", "name": "a"}, "autoscalerRef": HPA},
         f"spec.autoscalerRef: {HPA!r} is not possible with a DaemonSet, which has no replicas",
     ),
-    ({"upstreamRef": {"name": "up"}}, f"spec.upstreamRef: {LATER}"),
     ({"targetRef": None}, "spec.targetRef.name: is required"),
     (
         {"targetRef": {"kind": "StatefulSet", "name": "a"}},

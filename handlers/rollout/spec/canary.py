@@ -142,9 +142,6 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
     spec = Field(obj.get("spec"), "spec")
     namespace = str(meta.get("namespace", ""))
     _provider(spec["provider"], provider)
-    for later in ("upstreamRef",):
-        if spec[later].given:
-            raise BadCanary(f"spec.{later}: is not supported by this version")
     written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
     skip = written.value is None or spec["skipAnalysis"].flag()
     kind, name = target(spec["targetRef"])
