@@ -27,6 +27,7 @@ from handlers.wiring import Wiring, build, config_of
 
 log = logging.getLogger(__name__)
 
+View = Callable[[], Response]
 LIMIT = 1024 * 1024
 """Bytes of a body. Argo CD lists every resource of an application; the other senders need a few kilobytes."""
 
@@ -62,13 +63,12 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
     app.register_error_handler(SerinusError, _refused)
     app.register_error_handler(HTTPException, _plain)
 
-    def heard(handle: Callable[[World, Request, bytes], None]) -> Callable[[], Response]:
+    def heard(handle: Callable[[World, Request, bytes], None]) -> View:
         def view() -> Response:
-            authenticator.authenticate(request.headers.get("Authorization"))
             handle(wiring.world(), request, _body(request))
             return Response(status=204)
 
-        return view
+        return _known(authenticator, view)
 
     def event(world: World, incoming: Request, body: bytes) -> None:
         _dispatch(world, settings.namespaces, cloudevent.read(dict(incoming.headers), body))
@@ -95,20 +95,15 @@ def _add_metrics(app: Flask, settings: Settings, wiring: Wiring) -> None:
 def _add_gates(app: Flask, settings: Settings, wiring: Wiring, authenticator: Authenticator) -> None:
     """What is asked about one canary. No broker delivers it, so an answer may have a body."""
 
-    def asked(handle: gate.Handle) -> Callable[[], Response]:
+    def asked(handle: gate.Handle) -> View:
         def view() -> Response:
-            authenticator.authenticate(request.headers.get("Authorization"))
             about = call.read(_body(request), request.args.get("ttl", ""))
             return _text(handle(wiring.world(), settings.namespaces, about))
 
-        return view
+        return _known(authenticator, view)
 
-    def always(reply: gate.Reply) -> Callable[[], Response]:
-        def view() -> Response:
-            authenticator.authenticate(request.headers.get("Authorization"))
-            return _text(reply)
-
-        return view
+    def always(reply: gate.Reply) -> View:
+        return _known(authenticator, lambda: _text(reply))
 
     for path, handle in gate.HANDLERS.items():
         app.add_url_rule(path, path, asked(handle), methods=["POST"])
@@ -121,12 +116,21 @@ def _add_jobs(app: Flask, settings: Settings, wiring: Wiring, authenticator: Aut
     policy = job.Policy(images=settings.job_images, service_account=settings.job_service_account)
 
     def run_job() -> Response:
-        authenticator.authenticate(request.headers.get("Authorization"))
         patient = asks_again(request.headers.get("Prefer", ""))
         answer = job.handle(wiring.world(), settings.namespaces, policy, hook.read(_body(request)), patient=patient)
         return Response(f"{answer.text}\n", answer.status, answer.headers, mimetype="text/plain")
 
-    app.add_url_rule("/run-job", "run-job", run_job, methods=["POST"])
+    app.add_url_rule("/run-job", "run-job", _known(authenticator, run_job), methods=["POST"])
+
+
+def _known(authenticator: Authenticator, view: View) -> View:
+    """The view for senders that are known; nothing is read of what others send."""
+
+    def known() -> Response:
+        authenticator.authenticate(request.headers.get("Authorization"))
+        return view()
+
+    return known
 
 
 def _text(reply: gate.Reply) -> Response:

@@ -70,8 +70,7 @@ def rendered(  # noqa: C901, PLR0912  one case for each
             ref = scene.canary.route_ref
             yield ref, scene.router.route(scene.canary, _split(action, state), scene.found(ref))
         case RouteTargets():
-            existing = {ref: obj for ref, obj in scene.objects.items() if obj is not None}
-            yield from scene.router.destinations(scene.canary, existing)
+            yield from scene.router.destinations(scene.canary, scene.existing)
         case WorkloadServices():
             yield from _services(scene)
         case ApexService():
@@ -93,8 +92,7 @@ def rendered(  # noqa: C901, PLR0912  one case for each
         case RestoreService():
             yield from _restored_service(scene)
         case RestoreRoutes():
-            existing = {ref: obj for ref, obj in scene.objects.items() if obj is not None}
-            yield from scene.router.restored(scene.canary, existing)
+            yield from scene.router.restored(scene.canary, scene.existing)
         case CreatePrimary(revision) | CopyToPrimary(revision):
             yield from _copies(scene, action)
             yield scene.canary.primary, _primary(scene, action, revision)

@@ -16,7 +16,7 @@ from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Message
 from handlers.rollout.transition import Transition
 from handlers.rollout.webhook import Post, idempotency_key
-from handlers.step.call import call
+from handlers.step.call import call_until
 from handlers.step.ports import Request, World
 
 TIMEOUT = 5.0
@@ -106,11 +106,7 @@ class _Letters:
         key = idempotency_key(self.canary.uid, self.message.revision, self.message.id, "transition")
         headers = {**post.headers, "Idempotency-Key": key}
         request = Request(method="POST", url=post.url, headers=headers, body=post.body, timeout=TIMEOUT, proxy=proxy)
-
-        def left() -> float:
-            return (deadline - self.world.now()).total_seconds()
-
-        response = call(self.world.http, request, 0, left, self.world.sleep)
+        response = call_until(self.world, request, deadline)
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             # no word of the body: error pages like to repeat the address
             raise BadCanary(f"the message was refused with status {response.status}")

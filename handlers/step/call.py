@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 
 from handlers.errors import Unavailable
-from handlers.step.ports import Http, Request, Response
+from handlers.step.ports import Http, Request, Response, World
 
 LONGEST_WAIT = 30.0
 _DELAYING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -34,6 +35,15 @@ def call(
         sleep(wait)
         attempt += 1
     raise Unavailable("no time left to ask")
+
+
+def call_until(world: World, request: Request, deadline: datetime, *, retries: int = 0) -> Response:
+    """The same by the clock of a world, until a time."""
+
+    def left() -> float:
+        return (deadline - world.now()).total_seconds()
+
+    return call(world.http, request, retries, left, world.sleep)
 
 
 def _wait(attempt: int, got: Response | Unavailable) -> float | None:

@@ -43,7 +43,7 @@ def read(world: World, canary: Canary, target: Object, known: State) -> tuple[Co
     objects: dict[Ref, Object | None] = {}
     wanted = [name for name in names if name in there and not opted_out(there[name])]
     new = [name for name in wanted if known.observed.get(key(ref_of("", name))) != token(there[name])]
-    for name, obj in zip(new, _got(world, [ref_of(canary.namespace, name) for name in new]), strict=True):
+    for name, obj in zip(new, world.read(ref_of(canary.namespace, name) for name in new), strict=True):
         if obj is None:
             del there[name]
         else:
@@ -86,13 +86,6 @@ def _listed(world: World, namespace: str, kinds: Iterable[Kind]) -> dict[str, Ob
     return found
 
 
-def _got(world: World, refs: Iterable[Ref]) -> list[Object | None]:
-    def reader(ref: Ref) -> Callable[[], Object | None]:
-        return lambda: world.cluster.get(ref)
-
-    return list(world.together([reader(ref) for ref in refs]))
-
-
 def with_contents(world: World, scene: Scene) -> Scene:
     """The scene with all configs and copies in full, for a step that may copy them; before its claim (rules 2 and 8).
 
@@ -103,7 +96,7 @@ def with_contents(world: World, scene: Scene) -> Scene:
         raise BadCanary(f"{missing_text(namespace, configs)}, so the primary cannot have a copy")
     sources = [ref_of(namespace, name) for name in configs.copies]
     copies = [ref_of(namespace, name, copied) for name, copied in configs.copies.items()]
-    full = dict(zip([*sources, *copies], _got(world, [*sources, *copies]), strict=True))
+    full = dict(zip([*sources, *copies], world.read([*sources, *copies]), strict=True))
     for ref, obj in full.items():
         if resource_version(obj or {}) != resource_version(scene.found(ref) or {}):
             raise Conflict(f"{ref}: changed while it was read")

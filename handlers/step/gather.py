@@ -1,6 +1,6 @@
 """Read the Canary; only after its answer, together, all that it names (protocol rule 1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -38,8 +38,7 @@ def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine:
     canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
     router = ROUTERS[config.provider]
     refs = _refs(canary, known, router)
-    found = world.together([_reader(world, item) for item in refs])
-    objects = dict(zip(refs, found, strict=True))
+    objects = dict(zip(refs, world.read(refs), strict=True))
     _alone(canary, objects[canary.primary])
     configs, more = _configs(world, canary, known, objects[canary.target], back=back)
     objects |= more
@@ -78,10 +77,6 @@ def _alone(canary: Canary, primary: Object | None) -> None:
             f"spec.targetRef: {canary.target} belongs to Canary {other} already, which made {canary.primary.name}; "
             f"Canary {canary.name} has to name another target, or one of the two has to go"
         )
-
-
-def _reader(world: World, ref: Ref) -> Callable[[], Object | None]:
-    return lambda: world.cluster.get(ref)
 
 
 def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:

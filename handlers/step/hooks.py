@@ -4,7 +4,7 @@ from datetime import datetime
 
 from handlers.rollout.spec.analysis import Webhook
 from handlers.rollout.webhook import Judgement, Post, judge
-from handlers.step.call import call
+from handlers.step.call import call_until
 from handlers.step.ports import Request, World
 
 
@@ -19,9 +19,5 @@ def post_to(world: World, hook: Webhook, post: Post, deadline: datetime) -> Judg
         timeout=hook.timeout.total_seconds(),
         verify=not hook.disable_tls,
     )
-
-    def left() -> float:
-        return (deadline - world.now()).total_seconds()
-
-    response = call(world.http, request, hook.retries, left, world.sleep)
+    response = call_until(world, request, deadline, retries=hook.retries)
     return judge(response.status, response.headers, response.body)

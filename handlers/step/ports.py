@@ -1,6 +1,6 @@
 """What a step needs from the world, as protocols; `adapters/` and the tests' fakes fill them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -124,8 +124,7 @@ class World:
     """All ports together, handed to whoever needs them.
 
     `together` makes a step's reads and queries, `spread` the steps of several canaries, `durations` is told
-    how long each took. `token` tells the bearer token
-    that a webhook's URL wants, or nothing.
+    how long each took. `token` tells the bearer token that a webhook's URL wants, or nothing.
     """
 
     cluster: Cluster
@@ -140,3 +139,11 @@ class World:
     identity: Callable[[], str] = str
     durations: Durations = field(default_factory=Durations)
     token: Callable[[str], str] = no_token
+
+    def read(self, refs: Iterable[Ref]) -> "list[Object | None]":
+        """Several objects, in the order of the refs, read together; None for what does not exist."""
+
+        def reader(ref: Ref) -> Callable[[], Object | None]:
+            return lambda: self.cluster.get(ref)
+
+        return list(self.together([reader(ref) for ref in refs]))

@@ -53,6 +53,11 @@ class Scene:
         """The spec."""
         return self.snapshot.canary
 
+    @property
+    def existing(self) -> Mapping[Ref, Object]:
+        """What was read and exists."""
+        return {ref: obj for ref, obj in self.objects.items() if obj is not None}
+
     def found(self, ref: Ref) -> Object | None:
         """An object that was read, None when it does not exist."""
         return self.objects.get(ref)

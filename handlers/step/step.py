@@ -138,9 +138,10 @@ class _Attempt:
 
     def _intend(self, decision: Decision, until: datetime) -> None:
         standing = decision.meanwhile or self.known
-        reasons = self._said(decision)[: len(decision.reasons)]
+        said = self._said(decision)
+        reasons = said[: len(decision.reasons)]
         if decision.intent is Intent.ROLLBACK:
-            changed = [message for message in self._said(decision) if message.transition]
+            changed = [message for message in said if message.transition]
             reasons = (*reasons, *tell.to_others(self.world, self.scene.canary, tuple(changed)))
         self._claim(decision.intent, replace(standing, outbox=_kept(standing.outbox, reasons)), until)
 
@@ -205,16 +206,17 @@ class _Attempt:
     def _finalizers(self) -> Object:
         """The finalizer comes and goes with `revertOnDeletion`, long before anything is to be put back."""
         canary = self.scene.canary
-        held = FINALIZER in (metadata(self.scene.raw).get("finalizers") or ())
-        if canary.deleting or held == canary.revert_on_deletion:
+        names = metadata(self.scene.raw).get("finalizers") or ()
+        if canary.deleting or (FINALIZER in names) == canary.revert_on_deletion:
             return {}
-        others = [name for name in canary.finalizers if name != FINALIZER]
-        return {"finalizers": [*others, FINALIZER] if canary.revert_on_deletion else others}
+        return {"finalizers": [*names, FINALIZER] if canary.revert_on_deletion else self._others_finalizers()}
+
+    def _others_finalizers(self) -> list[str]:
+        return [name for name in metadata(self.scene.raw).get("finalizers") or () if name != FINALIZER]
 
     def _release(self) -> None:
         """Let the Canary be deleted. What we made goes with it."""
-        others = [name for name in metadata(self.scene.raw).get("finalizers") or () if name != FINALIZER]
-        patch = {"metadata": {"finalizers": others}}
+        patch = {"metadata": {"finalizers": self._others_finalizers()}}
         self.world.cluster.patch(self.scene.canary.ref, patch, resource_version(self.scene.raw))
 
     def _show(self, standing: State) -> None:
