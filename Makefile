@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PURE   := rollout events routers providers notifiers explain
+E2E    := tests/e2e tests/sandbox/api
 DEBIAN := prometheus prometheus-alertmanager
 
-.PHONY: demo test lint unit clean tools
+.PHONY: demo test lint unit e2e clean tools
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.ready tools  ## one version promoted and two rolled back, on real traffic
@@ -24,7 +25,19 @@ unit: $(VENV)/.ready
 	$(BIN)/pytest -n 2 --cov --cov-report= $(PURE:%=tests/%) tests/scenarios
 	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
-	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) --ignore=tests/scenarios
+	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) \
+	  --ignore=tests/scenarios --ignore=tests/controlplane
+
+# the same scenarios and the conformance of the API on a real Kubernetes control plane, built from source at the first time;
+# or on a cluster of yours: make e2e KUBECONFIG=... (only when it is given here: one in the environment is left alone)
+e2e: $(VENV)/.ready tools
+ifeq ($(origin KUBECONFIG),command line)
+	SERINUS_TEST_KUBECONFIG=$(KUBECONFIG) $(BIN)/pytest $(E2E)
+else
+	@$(BIN)/python -c 'from tests.controlplane.programs import go_command as go; go()' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[e2e]'
+	$(BIN)/python -m tests.controlplane $(BIN)/pytest $(E2E)
+endif
 
 comma := ,
 space := $(subst ,, )

@@ -64,7 +64,7 @@ class Kube:
     """Requests to one API server; safe to share between threads."""
 
     def __init__(self, server: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> None:
-        self._server = server.rstrip("/")
+        self.server = server.rstrip("/")
         self._headers = {"accept": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         self._http = urllib3.PoolManager(maxsize=16, ssl_context=tls, timeout=TIMEOUT)
 
@@ -128,7 +128,7 @@ class Kube:
     ) -> urllib3.BaseHTTPResponse:
         try:
             return self._http.request(
-                method, self._server + path, headers=self._headers | dict(headers or {}), retries=False, **options
+                method, self.server + path, headers=self._headers | dict(headers or {}), retries=False, **options
             )
         except urllib3.exceptions.HTTPError as error:
             raise ApiError(0, f"{method} {path}: {error}") from error

@@ -53,13 +53,13 @@ class Program:
 
         wait_for(check, f"{self.name}: {what}", seconds)
 
-    def stop(self) -> None:
-        """SIGTERM, then SIGKILL for one that does not end; returns when it is gone."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """SIGTERM, then SIGKILL for one that has not ended within so many seconds; returns when it is gone."""
         if self._process.poll() is not None:
             return
         self._process.terminate()
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

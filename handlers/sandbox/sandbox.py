@@ -30,11 +30,13 @@ GLANCE_SECONDS = 0.2
 class Options:
     """What to start: only the API server (`api_only`), or all, with or without Prometheus and Alertmanager (`metrics`).
 
+    `kubeconfig` names an API server that runs already, with its own controllers: the sandbox is its node and its mesh.
     `interval` is the seconds between scrapes and rule evaluations, `rules` are Prometheus rule groups, `alertmanager` a
     whole alertmanager.yml, `drain` the seconds a pod still serves after the mesh has let go of it.
     """
 
     api_only: bool = False
+    kubeconfig: Path | None = None
     metrics: bool = True
     interval: float = 1.0
     rules: Sequence[Object] = ()
@@ -125,17 +127,21 @@ class Sandbox:
         wait_for(done, f"Deployment {namespace}/{name} is rolled out", seconds)
 
     def _start_api(self, starting: ExitStack, directory: Path) -> None:
-        install_crds(self.cluster)
-        server = Server(self.cluster)
-        starting.callback(server.stop)
-        server.start()
-        self.api_url = server.url
-        self.kubeconfig = server.write_kubeconfig(directory / "kubeconfig")
+        if self.options.kubeconfig:
+            self.kubeconfig = self.options.kubeconfig
+        else:
+            install_crds(self.cluster)
+            server = Server(self.cluster)
+            starting.callback(server.stop)
+            server.start()
+            self.kubeconfig = server.write_kubeconfig(directory / "kubeconfig")
         self.kube = Kube.from_kubeconfig(self.kubeconfig)
+        self.api_url = self.kube.server
 
     def _start_parts(self, starting: ExitStack, directory: Path) -> None:
         """Start programs in threads: a signal interrupts the main thread only, never between a start and its record."""
-        self.agents = Agents(self.kube, directory / "envoy", drain=self.options.drain)
+        own = self.options.kubeconfig is None
+        self.agents = Agents(self.kube, directory / "envoy", drain=self.options.drain, controllers=own)
         self.alertmanager = Alertmanager(directory / "alertmanager", self.options.alertmanager)
         starting.callback(self.alertmanager.stop)
         starting.callback(self.agents.stop)

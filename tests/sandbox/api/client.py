@@ -1,17 +1,22 @@
 """A plain client for the conformance tests: it knows paths and JSON, and nothing of the server behind them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
+
+from handlers.sandbox.process import wait_for
 
 Json = dict[str, Any]
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+NOT_FOUND = 404
+PATIENCE = 60
+"""Seconds for a controller: the garbage collector looks for new kinds of objects every 30 s."""
 
 
 class Answer(NamedTuple):
@@ -31,9 +36,9 @@ class Answer(NamedTuple):
 class Api:
     """Calls of one API server, below paths that begin with /."""
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", authority: str | None = None) -> None:
         self.url = url
-        self._pool = urllib3.PoolManager(cert_reqs="CERT_NONE", maxsize=8, timeout=20.0)
+        self._pool = urllib3.PoolManager(ca_certs=authority, maxsize=8, timeout=20.0)
         self._headers = {"User-Agent": "conformance/1"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def call(
@@ -51,6 +56,14 @@ class Api:
     def get(self, path: str, **options: str) -> Answer:
         """GET."""
         return self.call("GET", path, **options)
+
+    def eventually(self, path: str, condition: Callable[[Answer], bool], what: str) -> None:
+        """GET until the answer is as it should be: what controllers do comes after the answer, on a real cluster."""
+        wait_for(lambda: condition(self.get(path)), f"{path}: {what}", PATIENCE)
+
+    def until_gone(self, path: str) -> None:
+        """GET until there is nothing."""
+        self.eventually(path, lambda answer: answer.status == NOT_FOUND, "is gone")
 
     def post(self, path: str, body: Any, **query: str) -> Answer:
         """POST."""

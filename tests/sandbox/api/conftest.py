@@ -1,21 +1,22 @@
-"""The API server that the conformance tests talk to: the embedded one, or the one named in the environment.
+"""The API server that the conformance tests talk to: the embedded one, or that of a cluster.
 
-SERINUS_TEST_API_URL and SERINUS_TEST_API_TOKEN name a real one (with the CRDs of handlers/sandbox/crds installed), and
-SERINUS_TEST_API_CONTROLLERS says that its controllers run as well.
+SERINUS_TEST_KUBECONFIG names the cluster, which has controllers and the definitions of Flagger and Istio.
 """
 
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.api.server import Server
 from handlers.sandbox.crds import install_crds
 from tests.sandbox.api.client import Api, Json, widgets
 
-URL = os.environ.get("SERINUS_TEST_API_URL", "")
+CLUSTER = os.environ.get("SERINUS_TEST_KUBECONFIG", "")
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -31,23 +32,18 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def api(request: pytest.FixtureRequest) -> Api:
     """The server under test."""
-    if URL:
-        return Api(URL, os.environ.get("SERINUS_TEST_API_TOKEN", ""))
+    if CLUSTER:
+        config = yaml.safe_load(Path(CLUSTER).read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        return Api(cluster["server"], user.get("token", ""), cluster.get("certificate-authority"))
     return Api(request.getfixturevalue("server").url)
 
 
 @pytest.fixture(scope="session")
 def embedded() -> None:
     """Asked for by tests of what only the embedded server promises."""
-    if URL:
+    if CLUSTER:
         pytest.skip("this is a promise of the embedded server alone")
-
-
-@pytest.fixture(scope="session")
-def controllers() -> None:
-    """Asked for by tests of what a real cluster leaves to its controllers."""
-    if URL and not os.environ.get("SERINUS_TEST_API_CONTROLLERS"):
-        pytest.skip("no controllers run beside this API server")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.api.client import Api, Json, canary, configmap
+from tests.sandbox.api.client import Answer, Api, Json, canary, configmap
 
 
 def owned_by(owner: Json, **extra: Any) -> list[Json]:
@@ -68,7 +68,6 @@ def test_delete_collection_deletes_what_is_selected(api: Api, configmaps: str) -
     assert [item["metadata"]["name"] for item in api.get(configmaps).body["items"]] == ["c"]
 
 
-@pytest.mark.usefixtures("controllers")
 def test_dependents_go_with_their_owner(api: Api, canaries: str, configmaps: str) -> None:
     """What an object owns is deleted after it, and what that owns as well."""
     owner = api.post(canaries, canary()).body
@@ -76,29 +75,32 @@ def test_dependents_go_with_their_owner(api: Api, canaries: str, configmaps: str
     api.post(configmaps, configmap("grandchild", ownerReferences=owned_by(child)))
     api.post(configmaps, configmap("stranger"))
     api.delete(f"{canaries}/podinfo")
-    assert [item["metadata"]["name"] for item in api.get(configmaps).body["items"]] == ["stranger"]
+    api.until_gone(f"{configmaps}/child")
+    api.until_gone(f"{configmaps}/grandchild")
+    assert api.get(f"{configmaps}/stranger").status == 200
 
 
-@pytest.mark.usefixtures("controllers")
 def test_a_dependent_with_another_owner_stays(api: Api, canaries: str, configmaps: str) -> None:
     """Only the reference to the owner that is gone is dropped."""
     one, two = (api.post(canaries, canary(name)).body for name in ("one", "two"))
     api.post(configmaps, configmap("a", ownerReferences=owned_by(one) + owned_by(two)))
     api.delete(f"{canaries}/one")
-    left = api.get(f"{configmaps}/a").body["metadata"]["ownerReferences"]
-    assert [owner["name"] for owner in left] == ["two"]
+
+    def left(answer: Answer) -> bool:
+        return [owner["name"] for owner in answer.body["metadata"]["ownerReferences"]] == ["two"]
+
+    api.eventually(f"{configmaps}/a", left, "belongs to two")
 
 
-@pytest.mark.usefixtures("controllers")
 def test_orphans_stay(api: Api, canaries: str, configmaps: str) -> None:
     """propagationPolicy Orphan leaves the dependents, without the reference."""
     owner = api.post(canaries, canary()).body
     api.post(configmaps, configmap("a", ownerReferences=owned_by(owner)))
     api.delete(f"{canaries}/podinfo", {"propagationPolicy": "Orphan"})
+    api.until_gone(f"{canaries}/podinfo")
     assert "ownerReferences" not in api.get(f"{configmaps}/a").body["metadata"]
 
 
-@pytest.mark.usefixtures("controllers")
 def test_foreground_deletion_waits_for_dependents(api: Api, canaries: str, configmaps: str) -> None:
     """With propagationPolicy Foreground the owner stays until its dependents are gone."""
     owner = api.post(canaries, canary()).body
@@ -106,26 +108,25 @@ def test_foreground_deletion_waits_for_dependents(api: Api, canaries: str, confi
     api.post(configmaps, child)
     api.delete(f"{canaries}/podinfo", {"propagationPolicy": "Foreground"})
     assert api.get(f"{canaries}/podinfo").body["metadata"]["finalizers"] == ["foregroundDeletion"]
+    api.eventually(f"{configmaps}/a", lambda answer: "deletionTimestamp" in answer.body["metadata"], "is deleted")
     api.patch(f"{configmaps}/a", {"metadata": {"finalizers": None}})
-    assert api.get(f"{canaries}/podinfo").status == 404
+    api.until_gone(f"{canaries}/podinfo")
 
 
-@pytest.mark.usefixtures("controllers")
 def test_an_object_of_an_absent_owner_is_collected(api: Api, canaries: str, configmaps: str) -> None:
     """What is created for an owner that is gone already does not stay."""
     owner = api.post(canaries, canary()).body
     api.delete(f"{canaries}/podinfo")
     assert api.post(configmaps, configmap("late", ownerReferences=owned_by(owner))).status == 201
-    assert api.get(f"{configmaps}/late").status == 404
+    api.until_gone(f"{configmaps}/late")
 
 
-@pytest.mark.usefixtures("controllers")
 def test_deleting_a_namespace_takes_its_objects(api: Api, namespace: str, configmaps: str, canaries: str) -> None:
     """A namespace goes with all that is in it."""
     api.post(configmaps, configmap("a"))
     api.post(canaries, canary())
     assert api.delete(f"/api/v1/namespaces/{namespace}").status == 200
-    assert api.get(f"/api/v1/namespaces/{namespace}").status == 404
+    api.until_gone(f"/api/v1/namespaces/{namespace}")
     assert api.get(f"{canaries}/podinfo").status == 404
 
 
