@@ -110,7 +110,9 @@ def test_apply_of_an_equal_value_shares_it(api: Api, deployments: str) -> None:
     api.apply(path, deployment("a", replicas=2), "one")
     shared = api.apply(path, PAUSE | {"spec": {"replicas": 2}}, "two")
     assert shared.status == 200
-    assert all("f:replicas" in found["f:spec"] for found in managers(shared.body).values())
+    owners = {name: found for (name, *_), found in managers(shared.body).items() if name in ("one", "two")}
+    assert all("f:replicas" in found["f:spec"] for found in owners.values())
+    assert len(owners) == 2
 
 
 def test_update_of_an_applied_field_conflicts_with_the_next_apply(api: Api, deployments: str) -> None:

@@ -10,21 +10,20 @@ import pytest
 
 from handlers.sandbox.api.server import Server
 from tests.sandbox.api.client import Api, Json, canary, deployment
+from tests.sandbox.api.conftest import CLUSTER
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH"),
-    pytest.mark.usefixtures("embedded"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 Kubectl = Callable[..., str]
 
 
 @pytest.fixture
-def kubectl(server: Server, namespace: str, tmp_path: Path) -> Kubectl:
+def kubectl(request: pytest.FixtureRequest, namespace: str, tmp_path: Path) -> Kubectl:
     """Runs kubectl in the test's namespace; manifests go in by `stdin`."""
-    config = server.write_kubeconfig(tmp_path / "config", namespace=namespace)
+    config = CLUSTER or _embedded(request.getfixturevalue("server"), tmp_path)
 
     def run(*arguments: str, stdin: Json | None = None) -> str:
-        command = ["kubectl", f"--kubeconfig={config}", f"--cache-dir={tmp_path}", *arguments]
+        where = (f"--kubeconfig={config}", f"--cache-dir={tmp_path}", f"--namespace={namespace}")
+        command = ["kubectl", *where, *arguments]
         text = json.dumps(stdin) if stdin else None
         done = subprocess.run(  # noqa: S603 a fixed program, manifests of our own
             command, input=text, capture_output=True, text=True, timeout=30, check=False
@@ -33,6 +32,10 @@ def kubectl(server: Server, namespace: str, tmp_path: Path) -> Kubectl:
         return done.stdout
 
     return run
+
+
+def _embedded(server: Server, directory: Path) -> str:
+    return str(server.write_kubeconfig(directory / "config"))
 
 
 def test_apply_twice(kubectl: Kubectl) -> None:
@@ -54,7 +57,7 @@ def test_server_side_apply_after_client_side(kubectl: Kubectl) -> None:
 
 
 def test_everyday_commands(kubectl: Kubectl, api: Api, deployments: str) -> None:
-    """get, patch, annotate, label, scale, set image, wait, delete."""
+    """get, patch, annotate, label, scale, set image, delete."""
     kubectl("apply", "-f", "-", stdin=deployment("a"))
     kubectl("annotate", "deployment", "a", "x=y")
     kubectl("label", "deployment", "a", "l=m")
@@ -66,10 +69,16 @@ def test_everyday_commands(kubectl: Kubectl, api: Api, deployments: str) -> None
     assert found["metadata"]["labels"]["l"] == "m"
     assert (found["spec"]["replicas"], found["spec"]["paused"]) == (3, True)
     assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "podinfo:8"
-    ready = {"status": {"conditions": [{"type": "Available", "status": "True"}]}}
-    api.patch(f"{deployments}/a/status", ready)
-    kubectl("wait", "--for=condition=Available", "deployment/a", "--timeout=10s")
     assert 'deployment.apps "a" deleted' in kubectl("delete", "deployment", "a")
+
+
+def test_wait_for_a_condition(kubectl: Kubectl, api: Api, canaries: str) -> None:
+    """kubectl wait sees the condition of a custom resource."""
+    api.post(canaries, canary())
+    done = {"type": "Promoted", "status": "True", "reason": "Succeeded", "message": "done"}
+    times = dict.fromkeys(("lastUpdateTime", "lastTransitionTime"), "2026-01-01T00:00:00Z")
+    assert api.patch(f"{canaries}/podinfo/status", {"status": {"conditions": [done | times]}}).status == 200
+    assert "condition met" in kubectl("wait", "--for=condition=Promoted", "canary/podinfo", "--timeout=10s")
 
 
 def test_get_and_short_names(kubectl: Kubectl) -> None:
