@@ -18,14 +18,14 @@ SYNC_SECONDS = 15
 class Agents:
     """All agents on one API server, the sandbox's or a real one.
 
-    `controllers=False` leaves Deployments, DaemonSets and Jobs to a kube-controller-manager that runs already.
+    `controllers=False` leaves Deployments, DaemonSets, Jobs and the choice of nodes to those that run already.
     """
 
     def __init__(self, kube: Kube, directory: Path, *, drain: float = DRAIN_SECONDS, controllers: bool = True) -> None:
         self.envoy = Envoy(directory)
         self._informers = Informers(kube)
         self._mesh = Mesh(self._informers, self.envoy)
-        self.node = Node(kube, self._informers, serving=self.envoy.serving, drain=drain)
+        self.node = Node(kube, self._informers, serving=self.envoy.serving, drain=drain, schedules=controllers)
         self._controllers = [Workloads(kube, self._informers), Jobs(kube, self._informers)] if controllers else []
         self._running = ExitStack()
 

@@ -4,9 +4,12 @@ import asyncio
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
+from handlers.sandbox.heartbeat import Heartbeat
 from handlers.sandbox.informer import Agent, Informers
 from handlers.sandbox.kube import NODES, PODS, ApiError, Kube, Object, timestamp
 from handlers.sandbox.pods import is_ending, is_over, matches
@@ -21,7 +24,10 @@ def _nobody(_address: tuple[str, int]) -> bool:
 
 
 class Node(Agent):
-    """Scheduler and kubelet in one; `serving` is asked before a pod's program is stopped (see Runner)."""
+    """Scheduler and kubelet in one; `serving` is asked before a pod's program is stopped (see Runner).
+
+    `schedules=False` leaves pods to a scheduler and sends signs of life, for a cluster that has its own controllers.
+    """
 
     def __init__(
         self,
@@ -30,11 +36,13 @@ class Node(Agent):
         *,
         serving: Callable[[tuple[str, int]], bool] = _nobody,
         drain: float = DRAIN_SECONDS,
-        name: str = NAME,
+        schedules: bool = True,
     ) -> None:
         self.kube = kube
         self.pods = informers[PODS]
-        self.name = name
+        self.name = NAME
+        self._schedules = schedules
+        self._heartbeat = Heartbeat(kube, NAME)
         self._serving = serving
         self._drain = drain
         self._runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
@@ -67,11 +75,13 @@ class Node(Agent):
         """Bind what is pending, start what is bound, end what is deleted."""
         known = {pod["metadata"]["uid"]: pod for pod in self.pods.objects()}
         labels = _labels(self.name)
+        if not self._schedules:
+            self._heartbeat.beat(time.monotonic(), datetime.now(UTC))  # noqa: TID251  the cluster's own clock
         for pod in known.values():
             spec = pod["spec"]
             if is_ending(pod) and spec.get("nodeName") in {None, "", self.name}:
                 self._bury(pod)
-            elif not spec.get("nodeName") and _fits(spec, labels):
+            elif self._schedules and not spec.get("nodeName") and _fits(spec, labels):
                 self._bind(pod)
         if self._loop:
             asyncio.run_coroutine_threadsafe(self._update(known), self._loop).result(timeout=15)

@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager, without any node."""
+"""A real Kubernetes control plane on loopback, without any node: etcd, API server, controllers and scheduler."""
 
 import csv
 import json
@@ -24,7 +24,6 @@ GO_AT_ONCE = 0.0
 TLS = Path(__file__).parents[1] / "samples" / "tls"
 """Its key signs the tokens of service accounts, by its certificate they are known."""
 CRDS: Final = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
-# without node-lifecycle-controller, which gives a node up that sends no leases, and all its pods with it
 CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
@@ -34,6 +33,7 @@ CONTROLLERS = (
     "serviceaccount-controller",
     "serviceaccount-token-controller",
     "namespace-controller",
+    "node-lifecycle-controller",
     "garbage-collector-controller",
     "horizontal-pod-autoscaler-controller",
     "endpointslice-controller",
@@ -196,6 +196,9 @@ class ControlPlane:
             "cert-dir": self.directory / "controllers",
         }
         self._start(starting, "kube-controller-manager", flags)
+        shared = ("kubeconfig", "leader-elect", "bind-address")
+        own = {"secure-port": free_port(), "cert-dir": self.directory / "scheduler"}
+        self._start(starting, "kube-scheduler", {name: flags[name] for name in shared} | own)
 
     def _start(self, starting: ExitStack, name: str, flags: dict[str, object]) -> Program:
         command = [str(path_of(name)), *(f"--{flag}={value}" for flag, value in flags.items())]

@@ -37,7 +37,7 @@ class Program:
     ldflags: str = ""
 
 
-_OF_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kubectl")
+_OF_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 PROGRAMS: Final = (
     Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     *(Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", _VERSION) for name in _OF_KUBERNETES),

@@ -1,18 +1,21 @@
 """One sandbox with the handlers for all tests here; an app of its own for each.
 
 SERINUS_TEST_KUBECONFIG names a cluster to run them on instead of the sandbox's own API server; the sandbox's node and
-mesh work for it. (Not KUBECONFIG, which may name a cluster that people rely on.)
+mesh work for it, and its other nodes get no new pods meanwhile. (Not KUBECONFIG, which may name a cluster that people
+rely on.)
 """
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from handlers.app import create_app
-from handlers.sandbox.kube import Resource
+from handlers.sandbox.kube import NODES, Kube, Resource
+from handlers.sandbox.node import NAME
 from handlers.sandbox.sandbox import Options, Sandbox
 from tests.adapters import loopback
 from tests.e2e.town import SCALE, TOKEN, App, Town
@@ -31,7 +34,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     tokens = tmp_path_factory.mktemp("tokens")
     (tokens / "cron").write_text(TOKEN)
     kubeconfig = Path(CLUSTER) if CLUSTER else None
-    with Sandbox(Options(kubeconfig=kubeconfig, metrics=HAS_METRICS, interval=0.4)) as sandbox:
+    options = Options(kubeconfig=kubeconfig, metrics=HAS_METRICS, interval=0.4)
+    with Sandbox(options) as sandbox, _alone(sandbox.kube):
         environ = {
             "KUBECONFIG": str(sandbox.kubeconfig),
             "SERINUS_TOKENS_DIR": str(tokens),
@@ -40,6 +44,20 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         if HAS_METRICS:
             environ["SERINUS_METRICS_SERVER"] = sandbox.prometheus.url
         yield Town(sandbox, create_app(environ).test_client())
+
+
+@contextmanager
+def _alone(kube: Kube) -> Iterator[None]:
+    """No other node takes pods: it would want real images."""
+    nodes = [node for node in kube.list(NODES)["items"] if node["metadata"]["name"] != NAME]
+    open_ones = [node["metadata"]["name"] for node in nodes if not node["spec"].get("unschedulable")]
+    for name in open_ones:
+        kube.patch(NODES, "", name, {"spec": {"unschedulable": True}})
+    try:
+        yield
+    finally:
+        for name in open_ones:
+            kube.patch(NODES, "", name, {"spec": {"unschedulable": None}})
 
 
 @pytest.fixture
