@@ -147,8 +147,6 @@ class Prometheus:
 
     def query(self, server: MetricServer, promql: str) -> Sequence[Object]:
         self.asked.append((server, promql))
-        if promql == "vector(1)":
-            return [{"metric": {}, "value": [0, "1"]}]
         for part, values in self.values.items():
             if part in promql:
                 value = values.pop(0) if len(values) > 1 else values[0]
@@ -157,6 +155,8 @@ class Prometheus:
                 if isinstance(value, list):
                     return value
                 return [] if value is None else [{"metric": {}, "value": [0, str(value)]}]
+        if promql == "vector(1)":
+            return [{"metric": {}, "value": [0, "1"]}]
         return [{"metric": {}, "value": [0, "50" if "duration" in promql else "100"]}]
 
 

@@ -60,13 +60,19 @@ def post(client: FlaskClient, **metadata: str) -> tuple[int, str]:
 
 
 def test_a_command_that_passes_is_a_yes(client: FlaskClient) -> None:
-    """A conformance test that passes is 200, with its output where that is asked for."""
+    """A conformance test that passes is 200, with its output where that is asked for.
+
+    Flagger's TestServer_HandleNewBashTaskCmdExitZero, TestServer_HandleNewBashTaskCmdExitZeroReturnCmdOutput.
+    """
     assert post(client, type="bash", cmd="echo fine") == (200, "")
     assert post(client, type="bash", cmd="echo fine; echo 2 >&2", returnCmdOutput="true") == (200, "fine\n2\n")
 
 
 def test_a_command_that_fails_is_a_no_with_its_output(client: FlaskClient) -> None:
-    """A conformance test that fails is 500, with its exit status and the end of what it said."""
+    """A conformance test that fails is 500, with its exit status and the end of what it said.
+
+    Flagger's TestServer_HandleNewBashTaskCmdExitNonZero.
+    """
     assert post(client, type="bash", cmd="echo expected 200, got 500; exit 3") == (
         500,
         "command failed, exit status 3: expected 200, got 500",
@@ -115,7 +121,10 @@ def test_output_is_kept_in_bounds() -> None:
 
 
 def test_a_command_in_the_background_is_answered_at_once(client: FlaskClient, tmp_path: Path) -> None:
-    """`cmd`, the default, is 202 and runs on; the same once more is not started; a third of another kind is 503."""
+    """`cmd`, the default, is 202 and runs on; the same once more is not started; a third of another kind is 503.
+
+    Flagger's TestTaskRunner_Start.
+    """
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     first = f"cat {gate} > {tmp_path}/out"
@@ -225,7 +234,10 @@ def test_what_is_no_payload_is_refused(client: FlaskClient, body: str, status: i
 
 
 def test_others_are_kept_out(tmp_path: Path) -> None:
-    """A token is needed unless that is turned off by name; the health check needs none; OIDC needs a cluster."""
+    """A token is needed unless that is turned off by name; the health check needs none; OIDC needs a cluster.
+
+    Flagger's TestServer_HandleHealthz.
+    """
     (tmp_path / "serinus").write_text(TOKEN)
     client = create_app({**ENVIRON, "SERINUS_TOKENS_DIR": str(tmp_path)}).test_client()
     body = json.dumps({**ABOUT, "metadata": {"type": "bash", "cmd": "true"}})

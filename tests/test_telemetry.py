@@ -61,7 +61,10 @@ def stepped(lab: Lab) -> None:
 
 
 def test_a_scrape_has_flaggers_names_and_labels(tmp_path: Path) -> None:
-    """After a success and a failure all of Flagger's metrics are there, for anybody, in the text format."""
+    """After a success and a failure all of Flagger's metrics are there, for anybody, in the text format.
+
+    Flagger's TestRecorder_GetterMethodsWithData.
+    """
     lab = at(new_lab(), "Finalising")
     stepped(lab)
     lab.push("app:v3")

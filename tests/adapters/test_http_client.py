@@ -29,7 +29,10 @@ def get(url: str, timeout: float = 10, *, verify: bool = True) -> Response:
 
 
 def test_a_request_arrives_and_its_answer_comes_back(serve: Serve) -> None:
-    """Method, path, headers and body go there as they are; status, headers and body come back."""
+    """Method, path, headers and body go there as they are; status, headers and body come back.
+
+    Flagger's Test_postMessage.
+    """
     server = serve(lambda _: Answer(b"sorry", 503, {"Retry-After": "7", "X-Many": "a"}))
     response = HttpClient().send(
         Request(method="POST", url=f"{server.url}/a%20b?c=d", headers={"Idempotency-Key": "u/r/1/h"}, body=b"{}")
@@ -211,7 +214,10 @@ def test_what_cannot_be_sent_is_unavailable(url: str, headers: dict[str, str]) -
 
 
 def test_certificates_are_checked(serve: Serve) -> None:
-    """A certificate that nobody vouches for is refused, unless checking was turned off."""
+    """A certificate that nobody vouches for is refused, unless checking was turned off.
+
+    Flagger's TestCallWebhook_DisableTLS.
+    """
     server = serve(lambda _: Answer(b"x"), tls=True)
     with pytest.raises(Unavailable, match="its certificate is not accepted, self-signed certificate"):
         get(server.url)

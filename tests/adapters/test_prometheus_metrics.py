@@ -23,7 +23,11 @@ def success(kind: str, result: Any) -> Answer:
 
 
 def test_a_query_is_asked_and_its_series_come_back(serve: Serve) -> None:
-    """The query goes to the address' path with the server's headers; the vector comes back as it is."""
+    """The query goes to the address' path with the server's headers; the vector comes back as it is.
+
+    Flagger's TestPrometheusProvider_RunQueryWithBasicAuth, TestPrometheusProvider_RunQueryWithBearerAuth,
+    TestPrometheusProvider_RunQueryWithProviderHeaders.
+    """
     server = serve(lambda _: success("vector", SERIES))
     where = MetricServer(address=f"{server.url}/prefix", headers={"Authorization": "Bearer abc", "X-Scope": "a"})
     assert PrometheusMetrics().query(where, 'sum(up{a="b&c"}) # +') == SERIES
@@ -84,7 +88,10 @@ def test_connections_are_kept(serve: Serve) -> None:
     ],
 )
 def test_other_answers_are_unavailable(serve: Serve, answer: Answer, message: str) -> None:
-    """What is no instant vector is told, in Flagger's words where it has some."""
+    """What is no instant vector is told, in Flagger's words where it has some.
+
+    Flagger's TestPrometheusProvider_IsOnline.
+    """
     with pytest.raises(Unavailable, match=message):
         PrometheusMetrics().query(MetricServer(address=serve(lambda _: answer).url), "up")
 

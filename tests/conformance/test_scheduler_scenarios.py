@@ -1,18 +1,17 @@
-"""Flagger's scheduler tests (pkg/controller/scheduler_deployment_test.go), told through our events.
+"""Flagger's scheduler tests (pkg/controller/scheduler_*_test.go), told through our events.
 
 Each test has the name of the original, and asserts what the original means to assert.
 """
 
-import pytest
+from handlers.rollout.objects import DEPLOYMENT, Kind
+from tests.conformance.podinfo import KINDS, image, rests
+from tests.conformance.podinfo import fixture as podinfo
+from tests.lab import Lab, at
 
-from tests.lab import Lab, a_canary, at, new_lab
 
-FIXTURE = {"stepWeight": 10, "maxWeight": 50, "threshold": 10}
-
-
-def fixture(**analysis: object) -> Lab:
-    """Flagger's fixture: steps of 10 up to 50, threshold 10, metrics that answer well."""
-    return new_lab(a_canary(analysis={**FIXTURE, **analysis}))
+def fixture(kind: Kind = DEPLOYMENT, **analysis: object) -> Lab:
+    """Flagger's fixture, with these changes to its analysis."""
+    return podinfo(kind, analysis=analysis)
 
 
 def statuses(lab: Lab, ticks: int) -> list[tuple[str, int]]:
@@ -35,36 +34,49 @@ def fails(lab: Lab, name: str) -> None:
     )
 
 
-def test_init() -> None:
-    """A new Canary gets its primary, owned by it, and is Initialized with the target at 0."""
-    lab = fixture()
+@KINDS
+def test_init(kind: Kind) -> None:
+    """A new Canary gets its primary, owned by it, and is Initialized with the target at 0.
+
+    Flagger's TestScheduler_DeploymentInit, TestScheduler_DaemonSetInit.
+    """
+    lab = fixture(kind)
     lab.until("Initialized")
     assert lab.primary["metadata"]["ownerReferences"][0]["kind"] == "Canary"
     assert lab.primary["spec"]["selector"]["matchLabels"] == {"app": "app-primary"}
-    assert lab.target["spec"]["replicas"] == 0
-    assert lab.weights == (100, 0)
+    assert (lab.weights, rests(lab)) == ((100, 0), True)
 
 
-def test_new_revision() -> None:
-    """A new template scales the target up."""
-    lab = fixture()
+@KINDS
+def test_new_revision(kind: Kind) -> None:
+    """A new template scales the target up.
+
+    Flagger's TestScheduler_DeploymentNewRevision, TestScheduler_DaemonSetNewRevision.
+    """
+    lab = fixture(kind)
     lab.until("Initialized")
     lab.push("app:v2")
     lab.tick()
-    assert lab.target["spec"]["replicas"] == 1
-    assert lab.phase == "Progressing"
+    assert (lab.phase, rests(lab)) == ("Progressing", False)
 
 
-def test_rollback() -> None:
-    """Failed checks at the threshold with a failing metric end in Failed, with all traffic on the primary."""
-    lab = at(fixture(threshold=2), "Progressing", 10)
+@KINDS
+def test_rollback(kind: Kind) -> None:
+    """Failed checks at the threshold with a failing metric end in Failed, with all traffic on the primary.
+
+    Flagger's TestScheduler_DeploymentRollback, TestScheduler_DaemonSetRollback.
+    """
+    lab = at(fixture(kind, threshold=2), "Progressing", 10)
     lab.prometheus.values["requests_total"] = [50]
     lab.tick(2)
-    assert (lab.phase, lab.weights, lab.target["spec"]["replicas"]) == ("Failed", (100, 0), 0)
+    assert (lab.phase, lab.weights, rests(lab)) == ("Failed", (100, 0), True)
 
 
 def test_promotion_primary_not_ready() -> None:
-    """Promoting at 50/50 with a primary past its deadline: the canary is kept, routes 0/100, Failed, weight 100."""
+    """Promoting at 50/50 with a primary past its deadline: the canary is kept, routes 0/100, Failed, weight 100.
+
+    Flagger's TestScheduler_DeploymentPromotionPrimaryNotReady.
+    """
     lab = at(fixture(), "Progressing", 50)
     lab.tick()
     assert lab.phase == "Promoting"
@@ -78,7 +90,10 @@ def test_promotion_primary_not_ready() -> None:
 
 
 def test_promotion_failed_after_traffic_shift() -> None:
-    """Finalising at 100/0 and the primary dies: traffic goes back to the canary, Failed, weight 100."""
+    """Finalising at 100/0 and the primary dies: traffic goes back to the canary, Failed, weight 100.
+
+    Flagger's TestScheduler_DeploymentPromotionFailedAfterTrafficShift.
+    """
     lab = at(fixture(), "Finalising")
     fails(lab, "app-primary")
     lab.clock.tick(10)
@@ -90,9 +105,13 @@ def test_promotion_failed_after_traffic_shift() -> None:
     assert lab.target["spec"]["replicas"] == 1
 
 
-def test_skip_analysis() -> None:
-    """skipAnalysis goes to Succeeded without a single question, once the primary is ready."""
-    lab = new_lab(a_canary(skipAnalysis=True))
+@KINDS
+def test_skip_analysis(kind: Kind) -> None:
+    """skipAnalysis goes to Succeeded without a single question, once the primary is ready.
+
+    Flagger's TestScheduler_DeploymentSkipAnalysis, TestScheduler_DaemonSetSkipAnalysis.
+    """
+    lab = podinfo(kind, skipAnalysis=True)
     lab.until("Initialized")
     lab.push("app:v2")
     assert statuses(lab, 5) == [("Progressing", 0), ("Promoting", 0), ("Succeeded", 0)]
@@ -101,7 +120,10 @@ def test_skip_analysis() -> None:
 
 
 def test_analysis_phases() -> None:
-    """Step 100 with a promotion step of 50 goes through each phase and weight in Flagger's order."""
+    """Step 100 with a promotion step of 50 goes through each phase and weight in Flagger's order.
+
+    Flagger's TestScheduler_DeploymentAnalysisPhases.
+    """
     lab = fixture(stepWeight=100, maxWeight=100, stepWeightPromotion=50)
     lab.until("Initialized")
     lab.push("app:v2")
@@ -115,9 +137,13 @@ def test_analysis_phases() -> None:
     ]
 
 
-def test_new_revision_reset() -> None:
-    """A change at 90/10 puts the routes back to 100/0 and starts the analysis over."""
-    lab = at(fixture(), "Progressing", 10)
+@KINDS
+def test_new_revision_reset(kind: Kind) -> None:
+    """A change at 90/10 puts the routes back to 100/0 and starts the analysis over.
+
+    Flagger's TestScheduler_DeploymentNewRevisionReset, TestScheduler_DaemonSetNewRevisionReset.
+    """
+    lab = at(fixture(kind), "Progressing", 10)
     lab.push("app:v3")
     lab.tick()
     assert (lab.phase, lab.weights) == ("Progressing", (100, 0))
@@ -125,44 +151,26 @@ def test_new_revision_reset() -> None:
     assert lab.weights == (90, 10)
 
 
-def test_promotion() -> None:
-    """From the last weight: template to the primary, Promoting, Finalising at 100/0, Succeeded."""
-    lab = at(fixture(), "Progressing", 50)
-    assert statuses(lab, 4) == [("Promoting", 50), ("Finalising", 0), ("Succeeded", 0)]
+@KINDS
+def test_promotion(kind: Kind) -> None:
+    """A template and then configs that change are one revision; image, ConfigMap and Secret of it reach the primary.
+
+    Flagger's TestScheduler_DeploymentPromotion, TestScheduler_DaemonSetPromotion.
+    """
+    lab = fixture(kind)
+    lab.until("Initialized")
+    image(lab, "app:v2")
+    lab.tick(2)
+    assert (lab.phase, lab.weights) == ("Progressing", (90, 10))
+    lab.edit("v1/configmaps/env", {"data": {"color": "blue"}})
+    lab.edit("v1/secrets/keys", {"data": {"key": "dHdv"}})
+    lab.tick()
+    assert (lab.phase, lab.weights) == ("Progressing", (100, 0))
+    assert statuses(lab, 9)[-4:] == [("Progressing", 50), ("Promoting", 50), ("Finalising", 0), ("Succeeded", 0)]
     assert lab.primary["spec"]["template"]["spec"]["containers"][0]["image"] == "app:v2"
+    assert lab.get("v1/configmaps/env-primary")["data"] == {"color": "blue"}
+    assert lab.get("v1/secrets/keys-primary")["data"] == {"key": "dHdv"}
     assert lab.weights == (100, 0)
-
-
-@pytest.mark.parametrize(
-    ("analysis", "primary"),
-    [
-        ({"stepWeight": 20, "maxWeight": 60}, [100, 80, 60, 40]),
-        ({"stepWeight": 50, "maxWeight": 100}, [100, 50, 0]),
-        ({"stepWeight": None, "maxWeight": None, "stepWeights": [1, 2, 10, 80]}, [100, 99, 98, 90, 20]),
-        ({"stepWeight": None, "maxWeight": None, "stepWeights": [1, 2, 10, 120]}, [100, 99, 98, 90, 0]),
-    ],
-    ids=["single step", "step of half", "step weights", "step weights over range"],
-)
-def test_weights(analysis: dict[str, object], primary: list[int]) -> None:
-    """The primary's weight goes down as scheduler_svc_test.go says, and the last one is promoted."""
-    lab = fixture(**analysis)
-    lab.until("Initialized")
-    lab.push("app:v2")
-    seen = []
-    for _ in range(len(primary)):
-        lab.tick()
-        assert lab.weights
-        seen.append(lab.weights[0])
-    assert seen == primary
-    lab.until("Succeeded")
-
-
-@pytest.mark.parametrize("target", [80, "web"], ids=["TargetPortNumber", "TargetPortName"])
-def test_target_port(target: object) -> None:
-    """Numeric and named target ports reach the apex Service as they are written."""
-    lab = new_lab(a_canary(service={"targetPort": target}))
-    lab.until("Initialized")
-    assert lab.get("v1/services/app")["spec"]["ports"][0]["targetPort"] == target
 
 
 def test_lifecycle() -> None:
@@ -187,16 +195,19 @@ def test_lifecycle() -> None:
     assert lab.primary["spec"]["template"]["spec"]["containers"][0]["image"] == "app:v2"
 
 
-def iterating(**analysis: object) -> Lab:
+def iterating(kind: Kind = DEPLOYMENT, **analysis: object) -> Lab:
     """Flagger's fixture with iterations instead of weights, a new revision pushed."""
-    lab = fixture(**{"stepWeight": None, "maxWeight": None, **analysis})
+    lab = fixture(kind, **{"stepWeight": None, "maxWeight": None, **analysis})
     lab.until("Initialized")
     lab.push("app:v2")
     return lab
 
 
 def test_blue_green_analysis_phases() -> None:
-    """One iteration: Progressing three times, Promoting, Finalising, Succeeded, and no weight is shown."""
+    """One iteration: Progressing three times, Promoting, Finalising, Succeeded, and no weight is shown.
+
+    Flagger's TestScheduler_DeploymentBlueGreenAnalysisPhases.
+    """
     lab = iterating(iterations=1)
     lab.tick()
     phases = []
@@ -213,9 +224,13 @@ def test_blue_green_analysis_phases() -> None:
     ]
 
 
-def test_mirroring() -> None:
-    """The first step is 100/0 with a mirror, the next 90/10 without."""
-    lab = at(fixture(mirror=True), "Progressing")
+@KINDS
+def test_mirroring(kind: Kind) -> None:
+    """The first step is 100/0 with a mirror, the next 90/10 without.
+
+    Flagger's TestScheduler_DeploymentMirroring, TestScheduler_DaemonSetMirroring.
+    """
+    lab = at(fixture(kind, mirror=True), "Progressing")
     seen = []
     for _ in range(2):
         lab.tick()
@@ -224,9 +239,13 @@ def test_mirroring() -> None:
     assert seen == [((100, 0), {"host": "app-canary"}), ((90, 10), None)]
 
 
-def test_ab_testing() -> None:
-    """The matched requests get 0/100; after the last iteration it is promoted, Finalising, Succeeded."""
-    lab = iterating(iterations=1, match=[{"headers": {"x-user-type": {"exact": "test"}}}])
+@KINDS
+def test_ab_testing(kind: Kind) -> None:
+    """The matched requests get 0/100; after the last iteration it is promoted, Finalising, Succeeded.
+
+    Flagger's TestScheduler_DeploymentABTesting, TestScheduler_DaemonSetABTesting.
+    """
+    lab = iterating(kind, iterations=1, match=[{"headers": {"x-user-type": {"exact": "test"}}}])
     lab.tick(2)
     assert (lab.phase, lab.weights) == ("Progressing", (0, 100))
     lab.until("Finalising")

@@ -14,7 +14,10 @@ MEASURED = {
 
 
 def test_init_then_weighted_promotion(app: App) -> None:
-    """Flagger's test-canary 1 and 2: the apex is made as declared, and a new image goes 10, 20, 30, all."""
+    """Flagger's test-canary 1 and 2: the apex is made as declared, and a new image goes 10, 20, 30, all.
+
+    Flagger's gatewayapi/test-utils.
+    """
     apex = {"labels": {"declared": "label"}, "annotations": {"declared": "annotation"}}
     app.start("1", STEPS, service={"apex": apex})
     service = app.apex()
@@ -29,7 +32,10 @@ def test_init_then_weighted_promotion(app: App) -> None:
 
 
 def test_the_metrics_of_a_bad_version_roll_it_back(measured: App) -> None:
-    """Errors in real requests are measured and counted; everybody is back at the old version."""
+    """Errors in real requests are measured and counted; everybody is back at the old version.
+
+    Flagger's gatewayapi/test-canary.
+    """
     app = measured
     app.start("1", MEASURED)
     with app.traffic() as traffic:

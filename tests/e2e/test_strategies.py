@@ -18,7 +18,10 @@ MATCH = [
 
 
 def test_ab_by_header_and_cookie_with_a_gate(app: App, serve: Serve) -> None:
-    """Flagger's test-canary 4: only those who match meet the new version, until a gate is opened."""
+    """Flagger's test-canary 4: only those who match meet the new version, until a gate is opened.
+
+    Flagger's gatewayapi/test-ab.
+    """
     opened: list[bool] = []
     gate = serve(lambda _: Answer(status=200 if opened else 403))
     hooks = [
@@ -42,7 +45,10 @@ def test_ab_by_header_and_cookie_with_a_gate(app: App, serve: Serve) -> None:
 
 
 def test_blue_green(app: App, serve: Serve) -> None:
-    """Flagger's test-canary 3: the new version is tried behind its own Service, then everybody moves, once."""
+    """Flagger's test-canary 3: the new version is tried behind its own Service, then everybody moves, once.
+
+    Flagger's gatewayapi/test-bg, kubernetes/test-deployment.
+    """
     tried: list[tuple[str, str]] = []
 
     def conformance(_: Asked) -> Answer:

@@ -33,7 +33,10 @@ def in_phase(phase: Phase, checks: Any = (), **changes: Any) -> dict[str, Any]:
 
 
 def test_a_run_in_numbers() -> None:
-    """Weights by workload, the last values and limits with durations in seconds, and when the last step was."""
+    """Weights by workload, the last values and limits with durations in seconds, and when the last step was.
+
+    Flagger's TestRecorder_GetterMethodsWithData.
+    """
     lab = at(new_lab(), "Progressing", 20)
     lab.prometheus.values = {"istio_requests_total": [50]}
     lab.tick()

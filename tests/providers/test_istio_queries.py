@@ -16,7 +16,10 @@ def selectors(query: str) -> list[tuple[str, tuple[str, ...], str]]:
 
 
 def test_success_rate_is_the_share_of_answers_that_are_no_5xx() -> None:
-    """The success rate divides what is not 5xx by everything, for the same workload and range, in percent."""
+    """The success rate divides what is not 5xx by everything, for the same workload and range, in percent.
+
+    Flagger's TestIstioObserver_GetRequestSuccessRate.
+    """
     query = render(QUERIES["request-success-rate"], MODEL)
     assert selectors(query) == [
         ("istio_requests_total", (*OF_THE_CANARY, 'response_code!~"5.*"'), "30s"),
@@ -28,7 +31,10 @@ def test_success_rate_is_the_share_of_answers_that_are_no_5xx() -> None:
 
 
 def test_duration_is_the_99th_percentile() -> None:
-    """The duration is the 99th percentile over all pods of the workload, in the histogram's milliseconds."""
+    """The duration is the 99th percentile over all pods of the workload, in the histogram's milliseconds.
+
+    Flagger's TestIstioObserver_GetRequestDuration.
+    """
     query = render(QUERIES["request-duration"], MODEL)
     assert selectors(query) == [("istio_request_duration_milliseconds_bucket", OF_THE_CANARY, "30s")]
     assert re.sub(r"\{[^}]*\}\[30s\]", "", query) == (

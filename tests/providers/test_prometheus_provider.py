@@ -27,7 +27,10 @@ WITH_SECRET = template(secretRef={"name": "creds"})
 
 
 def test_a_plain_template_names_a_server() -> None:
-    """Without a Secret and headers there is an address, and certificates are checked."""
+    """Without a Secret and headers there is an address, and certificates are checked.
+
+    Flagger's TestNewPrometheusProvider.
+    """
     assert server(template()) == MetricServer(address="http://prom:9090")
     assert secret_name(template()) == ""
     assert query(template()) == "up"
@@ -62,7 +65,11 @@ def test_addresses_end_where_a_path_can_begin(address: str, expected: str) -> No
     ],
 )
 def test_credentials_become_a_header(data: Mapping[str, str], expected: str) -> None:
-    """A token, or else user name and password, are sent, and go before an Authorization header of the spec."""
+    """A token, or else user name and password, are sent, and go before an Authorization header of the spec.
+
+    Flagger's TestNewPrometheusProvider, TestPrometheusProvider_RunQueryWithBasicAuth,
+    TestPrometheusProvider_RunQueryWithBearerAuth, TestPrometheusProvider_RunQueryWithProviderHeaders.
+    """
     given = template(secretRef={"name": "creds"}, headers={"authorization": ["x"], "X-Scope": ["a", "b"]})
     found = server(given, secret(**data))
     assert found.headers == {"X-Scope": "a, b", "Authorization": expected}
@@ -134,7 +141,10 @@ def series(*values: Any) -> list[dict[str, Any]]:
     ],
 )
 def test_values(result: list[dict[str, Any]], expected: Sample | None) -> None:
-    """The last series counts, the number of series is told, and NaN is no value."""
+    """The last series counts, the number of series is told, and NaN is no value.
+
+    Flagger's TestPrometheusProvider_RunQueryWithBasicAuth.
+    """
     assert sample(result) == expected
 
 
@@ -150,6 +160,9 @@ def test_values(result: list[dict[str, Any]], expected: Sample | None) -> None:
     ],
 )
 def test_what_cannot_be_judged_is_an_error(result: list[dict[str, Any]], message: str) -> None:
-    """A value that must not pass for one within its range is told apart from no value."""
+    """A value that must not pass for one within its range is told apart from no value.
+
+    Flagger's TestPrometheusProvider_RunQueryWithBasicAuth.
+    """
     with pytest.raises(Unavailable, match=message):
         sample(result)

@@ -45,7 +45,10 @@ MODEL = Model(
     ],
 )
 def test_what_flagger_renders_is_rendered(template: str, expected: str) -> None:
-    """A template of the subset gives what Go's text/template gives."""
+    """A template of the subset gives what Go's text/template gives.
+
+    Flagger's Test_RenderQuery.
+    """
     assert render(template, MODEL) == expected
 
 
@@ -75,7 +78,10 @@ def test_what_is_not_understood_is_shown(template: str, shown: str) -> None:
 
 @pytest.mark.parametrize("template", ["{{ variables.none }}", '{{ index variables "none" }}'])
 def test_a_missing_variable_is_an_error(template: str) -> None:
-    """A variable without a value is named, in either spelling, with those that there are."""
+    """A variable without a value is named, in either spelling, with those that there are.
+
+    Flagger's Test_RenderQuery.
+    """
     with pytest.raises(BadCanary, match=r"none.*has no value.*direction"):
         render(template, MODEL)
 

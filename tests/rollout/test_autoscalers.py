@@ -48,7 +48,10 @@ def query_of(scaler: Object, index: int = 0) -> Any:
 
 
 def test_hpa_reconciler_creates_a_copy() -> None:
-    """hpa_reconciler: it scales the primary, with the bounds, metrics and behaviour of the target's, and is ours."""
+    """hpa_reconciler: it scales the primary, with the bounds, metrics and behaviour of the target's, and is ours.
+
+    Flagger's Test_reconcilePrimaryHpa.
+    """
     behavior = {"scaleDown": {"stabilizationWindowSeconds": 5}}
     made = primary_scaler(scaled("HorizontalPodAutoscaler"), hpa(behavior=behavior), None)
     ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo-primary"}
@@ -66,7 +69,10 @@ def test_hpa_reconciler_creates_a_copy() -> None:
     ("kind", "suffix"), [("HorizontalPodAutoscaler", "Replicas"), ("ScaledObject", "ReplicaCount")]
 )
 def test_hpa_reconciler_overrides_replicas(kind: str, suffix: str) -> None:
-    """hpa_reconciler, scaled_object: primaryScalerReplicas go before the target's own bounds."""
+    """hpa_reconciler, scaled_object: primaryScalerReplicas go before the target's own bounds.
+
+    Flagger's Test_reconcilePrimaryHpaV2, Test_reconcilePrimaryScaledObject.
+    """
     original = hpa() if kind == "HorizontalPodAutoscaler" else keda(minReplicaCount=2, maxReplicaCount=4)
     both = primary_scaler(scaled(kind, primaryScalerReplicas={"minReplicas": 10, "maxReplicas": 20}), original, None)
     assert (both["spec"][f"min{suffix}"], both["spec"][f"max{suffix}"]) == (10, 20)
@@ -75,7 +81,10 @@ def test_hpa_reconciler_overrides_replicas(kind: str, suffix: str) -> None:
 
 
 def test_hpa_reconciler_updates() -> None:
-    """hpa_reconciler: what the target's has no more goes from the copy, and a stranger's marks on it stay."""
+    """hpa_reconciler: what the target's has no more goes from the copy, and a stranger's marks on it stay.
+
+    Flagger's Test_reconcilePrimaryHpaV2.
+    """
     canary = scaled("HorizontalPodAutoscaler")
     made = primary_scaler(canary, hpa(behavior={"scaleUp": {}}), None)
     made["metadata"] |= {"resourceVersion": "3", "annotations": {"stranger": "1"}}
@@ -91,7 +100,10 @@ def test_a_copy_that_is_right_is_not_written() -> None:
 
 
 def test_scaled_object_is_copied() -> None:
-    """scaled_object: all of its spec, about the primary; KEDA's own name of an HPA gets a suffix."""
+    """scaled_object: all of its spec, about the primary; KEDA's own name of an HPA gets a suffix.
+
+    Flagger's Test_reconcilePrimaryScaledObject.
+    """
     config = {
         "horizontalPodAutoscalerConfig": {"name": "by-hand", "behavior": {}},
         "restoreToOriginalReplicaCount": True,
@@ -128,7 +140,10 @@ def test_scaled_object_queries_are_rewritten(query: str, rewritten: str) -> None
 
 
 def test_scaled_object_custom_queries() -> None:
-    """primaryScalerQueries: a trigger of that name gets the query, the others keep theirs as it is."""
+    """primaryScalerQueries: a trigger of that name gets the query, the others keep theirs as it is.
+
+    Flagger's Test_setPrimaryScaledObjectQueries.
+    """
     other = {"type": "prometheus", "name": "other", "metadata": {"query": "podinfo"}}
     named = {"type": "prometheus", "name": "mine"}
     made = primary_scaler(scaled("ScaledObject", primaryScalerQueries={"mine": "up"}), keda(other, named, {}), None)
@@ -149,7 +164,10 @@ def test_scaled_object_primary_is_never_paused() -> None:
 
 
 def test_scaled_object_pause_and_resume() -> None:
-    """PauseTargetScaler, ResumeTargetScaler: one annotation comes and goes, nothing else."""
+    """PauseTargetScaler, ResumeTargetScaler: one annotation comes and goes, nothing else.
+
+    Flagger's Test_pauseScaledObject, Test_resumeScaledObject.
+    """
     original = keda(annotations={"note": "mine"})
     held = with_pause(original, pause=True)
     assert merge_patch(original, held) == {"metadata": {"annotations": {PAUSED: "0"}}}

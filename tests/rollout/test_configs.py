@@ -103,7 +103,10 @@ def test_configs_are_found_wherever_pods_read_them() -> None:
 
 
 def test_all_references_read_the_copies() -> None:
-    """ApplyPrimaryConfigs: each of them, and nothing else in the pod changes."""
+    """ApplyPrimaryConfigs: each of them, and nothing else in the pod changes.
+
+    Flagger's TestConfigTracker_ConfigMaps, TestConfigTracker_Secrets.
+    """
     copies = {config: f"{config.partition('/')[2]}-primary" for config in ALL}
     found = with_copies(POD, copies)
     assert sorted(references(workload(found))) == sorted(f"{config}-primary" for config in ALL)
@@ -116,7 +119,10 @@ def test_all_references_read_the_copies() -> None:
     [(True, True, False), (True, False, True), (False, True, True), (False, False, True)],
 )
 def test_one_reference_that_is_not_optional_makes_it_needed(first: bool, second: bool, needed: bool) -> None:
-    """ConfigTracker_HasConfigChanged, optional: whatever the order of the references is."""
+    """ConfigTracker_HasConfigChanged, optional: whatever the order of the references is.
+
+    Flagger's Test_fieldIsMandatory.
+    """
     pod = {"containers": [{"env": [env("configMap", "a", optional=first), env("configMap", "a", optional=second)]}]}
     assert references(workload(pod)) == {"configmap/a": needed}
 
@@ -190,7 +196,10 @@ def test_a_secret_cannot_be_guessed_from_its_digest() -> None:
     ],
 )
 def test_a_copy_is_nobody_elses(owners: list[Any] | None, name: str) -> None:
-    """C22: an object that was not made for this Canary alone is left as it is, and the copy gets another name."""
+    """C22: an object that was not made for this Canary alone is left as it is, and the copy gets another name.
+
+    Flagger's TestConfigTracker_ConfigOwnerMultiDeployment.
+    """
     there = {} if owners is None else {"secret/app-primary": {"metadata": {"ownerReferences": owners}}}
     assert copy_name(canary(), "secret/app", there) == name
     assert copy_name(canary(), "configmap/app", there) == "app-primary"

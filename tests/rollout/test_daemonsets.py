@@ -169,7 +169,10 @@ def status(wanted: int, updated: int, available: int, *, generation: int = 1, ob
     ],
 )
 def test_daemonset_ready(obj: dict[str, Any], threshold: int, reason: str) -> None:
-    """daemonset_ready: Flagger's cases; and one without any pod is not ready."""
+    """daemonset_ready: Flagger's cases; and one without any pod is not ready.
+
+    Flagger's TestDaemonSetController_isDaemonSetReady, TestDaemonSetController_isDaemonSetReady_readyThreshold.
+    """
     found = readiness(obj, threshold)
     assert (found.ready, found.reason, found.exceeded) == (not reason, reason, False)
     assert found.available == obj["status"]["numberReady"]

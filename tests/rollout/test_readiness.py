@@ -79,7 +79,10 @@ CASES = [
 
 @pytest.mark.parametrize(("obj", "reason"), CASES)
 def test_a_rollout_under_way_is_waited_for_in_words(obj: dict[str, Any], reason: str) -> None:
-    """What is not ready says why, as Flagger words it, and may still become ready."""
+    """What is not ready says why, as Flagger words it, and may still become ready.
+
+    Flagger's TestDeploymentController_isDeploymentReady.
+    """
     assert readiness(obj, 100) == Readiness(ready=False, reason=reason, exceeded=False, available=_available(obj))
 
 
@@ -88,7 +91,10 @@ def _available(obj: dict[str, Any]) -> int:
 
 
 def test_what_runs_everywhere_is_ready() -> None:
-    """isDeploymentReady, ok: every replica updated and available."""
+    """isDeploymentReady, ok: every replica updated and available.
+
+    Flagger's TestDeploymentController_isDeploymentReady.
+    """
     obj = deployment(
         replicas=1,
         updatedReplicas=1,
@@ -101,7 +107,10 @@ def test_what_runs_everywhere_is_ready() -> None:
 
 
 def test_a_rollout_that_kubernetes_gave_up_on_has_exceeded_its_deadline() -> None:
-    """isDeploymentReady, ProgressDeadlineExceeded: waiting on has no point."""
+    """isDeploymentReady, ProgressDeadlineExceeded: waiting on has no point.
+
+    Flagger's TestDeploymentController_isDeploymentReady.
+    """
     expected = Readiness(ready=False, reason='deployment "podinfo" exceeded its progress deadline', exceeded=True)
 
     assert readiness(stuck(), 100) == expected
@@ -131,7 +140,10 @@ def test_an_old_verdict_does_not_count(obj: dict[str, Any]) -> None:
     ],
 )
 def test_a_threshold_asks_for_a_share_of_the_pods(updated: int, available: int, threshold: int, ready: bool) -> None:
-    """The share is rounded down, and is never less than one pod."""
+    """The share is rounded down, and is never less than one pod.
+
+    Flagger's TestDeploymentController_isDeploymentReady_readyThreshold.
+    """
     obj = deployment(replicas=updated, updatedReplicas=updated, availableReplicas=available)
 
     assert readiness(obj, threshold).ready is ready

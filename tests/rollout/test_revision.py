@@ -33,7 +33,10 @@ def test_what_is_not_the_template_is_nothing() -> None:
 
 
 def test_a_change_in_the_template_is_a_new_revision() -> None:
-    """Also an annotation in it: that is how people start a rollout anew."""
+    """Also an annotation in it: that is how people start a rollout anew.
+
+    Flagger's TestCanaryChecksum.
+    """
     base = {"spec": {"containers": [CONTAINER]}}
     changed = [
         {"spec": {"containers": [CONTAINER | {"image": "app:v2"}]}},
@@ -46,7 +49,10 @@ def test_a_change_in_the_template_is_a_new_revision() -> None:
 
 
 def test_configs_are_part_of_a_revision() -> None:
-    """Other contents are another revision; without any it is what it was before there was tracking."""
+    """Other contents are another revision; without any it is what it was before there was tracking.
+
+    Flagger's TestCanaryChecksum.
+    """
     deployment = target({"spec": {"containers": [CONTAINER]}})
     plain = of_target(deployment)
     assert of_target(deployment, {}) == plain

@@ -72,5 +72,8 @@ def test_what_counts(before: Phase, after: Phase, skipped: bool, found: dict[str
     ],
 )
 def test_the_strategy_is_named_as_by_flagger(spec: dict[str, Any], name: str) -> None:
-    """By what the analysis has: iterations, and with them a match."""
+    """By what the analysis has: iterations, and with them a match.
+
+    Flagger's TestCanary_GetDeploymentStrategy.
+    """
     assert strategy({"spec": spec}) == name

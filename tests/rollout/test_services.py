@@ -108,7 +108,10 @@ def test_traffic_distribution_is_said(name: str) -> None:
     ],
 )
 def test_the_port_is_that_of_the_spec(service: dict[str, Any], port: dict[str, Any]) -> None:
-    """Numbers, names and defaults of the port that the analysis is about."""
+    """Numbers, names and defaults of the port that the analysis is about.
+
+    Flagger's TestServiceRouter_Create.
+    """
     assert render("podinfo", canary(**service))["spec"]["ports"] == [port | {"protocol": "TCP"}]
 
 
@@ -174,7 +177,10 @@ def test_other_ports_are_discovered(service: dict[str, Any], found: dict[str, in
     ],
 )
 def test_drift_is_undone(drift: dict[str, Any]) -> None:
-    """Ports and selector come back to what the spec says, and nothing else is touched."""
+    """Ports and selector come back to what the spec says, and nothing else is touched.
+
+    Flagger's TestServiceRouter_Undo.
+    """
     made = render("podinfo-canary", canary())
     drifted = {**made, "spec": {**made["spec"], **drift, "sessionAffinity": "ClientIP"}}
 
@@ -217,7 +223,10 @@ def test_the_order_of_ports_says_nothing() -> None:
 
 
 def test_an_adopted_apex_gives_us_selector_and_ports() -> None:
-    """A Service that the user made keeps its labels, annotations, owner and type; Flux is told to leave it alone."""
+    """A Service that the user made keeps its labels, annotations, owner and type; Flux is told to leave it alone.
+
+    Flagger's kubernetes/test-deployment.
+    """
     existing = {
         "metadata": {
             "name": "podinfo",
@@ -281,7 +290,10 @@ def test_changed_metadata_is_brought_in() -> None:
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])
 def test_strangers_metadata_stays(field: str) -> None:
-    """What others wrote, or wrote as well, or we wrote under our own prefix, is not ours to remove."""
+    """What others wrote, or wrote as well, or we wrote under our own prefix, is not ours to remove.
+
+    Flagger's TestServiceRouter_UnmanagedAnnotations, TestServiceRouter_UnmanagedLabels.
+    """
     made = render("podinfo", canary())
     keys = {"theirs": "1", "both": "1", "serinus.dev/step": "n-1"}
     marked = {**made, "metadata": {**made["metadata"], field: made["metadata"][field] | keys}}
@@ -292,7 +304,11 @@ def test_strangers_metadata_stays(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])
 def test_unmanaged_metadata_is_left_to_others(field: str) -> None:
-    """ServiceRouter_Unmanaged*: declared values come back, unmanaged ones keep the value that somebody gave them."""
+    """ServiceRouter_Unmanaged*: declared values come back, unmanaged ones keep the value that somebody gave them.
+
+    Flagger's TestServiceRouter_UnmanagedAnnotations, TestServiceRouter_UnmanagedLabels,
+    TestServiceRouter_UnmanagedMetadata_AnnotationsAndLabels.
+    """
     spec = canary(apex={field: {"test": "expected", "open": "ours"}}, unmanagedMetadata={field: ["open", "absent"]})
     made = render("podinfo", spec)
     changed = {"test": "newvalue", "open": "theirs"}

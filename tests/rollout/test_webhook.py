@@ -34,7 +34,10 @@ def hook(kind: Hook = Hook.ROLLOUT, **changes: Any) -> Webhook:
 
 
 def test_payload_is_flaggers_byte_by_byte() -> None:
-    """Fields in Go's order, metadata's keys sorted, no spaces."""
+    """Fields in Go's order, metadata's keys sorted, no spaces.
+
+    Flagger's TestCallWebhook.
+    """
     post = check_post(hook(metadata={"type": "cmd", "cmd": "hey ü"}), SUBJECT, "k")
     assert post.body.decode() == (
         '{"name":"podinfo","namespace":"test","phase":"Progressing","checksum":"85d557f47b",'
@@ -57,7 +60,10 @@ def test_whoever_is_asked_may_answer_later(kind: Hook) -> None:
 
 
 def test_an_event_tells_what_happened() -> None:
-    """An event adds message, type and time to the hook's metadata, which cannot replace them."""
+    """An event adds message, type and time to the hook's metadata, which cannot replace them.
+
+    Flagger's TestCallEventWebhook.
+    """
     event = hook(Hook.EVENT, metadata={"eventType": "mine", "team": "a"})
     post = event_post(event, SUBJECT, "k", NOTICE)
     assert json.loads(post.body)["metadata"] == {
@@ -108,7 +114,10 @@ def test_any_text_can_be_sent(message: str, metadata: dict[str, str]) -> None:
     ],
 )
 def test_answers(status: int, headers: Mapping[str, str], body: bytes, expected: Judgement) -> None:
-    """Any 2xx is a yes but for the one that asks for patience; a no has a reason."""
+    """Any 2xx is a yes but for the one that asks for patience; a no has a reason.
+
+    Flagger's TestCallWebhook_StatusCode.
+    """
     assert judge(status, headers, body) == expected
 
 

@@ -295,7 +295,10 @@ def test_a_label_that_is_the_selector_is_kept_though_gitops_tools_use_it() -> No
     ],
 )
 def test_labels_are_copied_by_prefix(prefixes: tuple[str, ...], expected: dict[str, str]) -> None:
-    """Only the labels that are asked for reach the primary, and MakePrimaryLabels adds the selector's."""
+    """Only the labels that are asked for reach the primary, and MakePrimaryLabels adds the selector's.
+
+    Flagger's TestIncludeLabelsByPrefix, TestIncludeLabelsByPrefixWithWildcard, TestIncludeLabelsNoIncludes.
+    """
     source = target()
     source["metadata"]["labels"] = {"foo": "1", "bar": "2", "lorem": "3"}
 

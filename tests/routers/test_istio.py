@@ -90,7 +90,10 @@ def test_istio_is_the_router_of_its_provider() -> None:
 
 
 def test_made_objects_belong_to_their_canary() -> None:
-    """Sync: two DestinationRules and a VirtualService with one rule and two routes, all owned by the Canary."""
+    """Sync: two DestinationRules and a VirtualService with one rule and two routes, all owned by the Canary.
+
+    Flagger's TestIstioRouter_Sync.
+    """
     route = routed(canary(), 0, False, None)
 
     assert shares(route) == [("podinfo-primary", 100), ("podinfo-canary", 0)]
@@ -104,7 +107,10 @@ def test_made_objects_belong_to_their_canary() -> None:
 
 
 def test_drift_of_hosts_and_gateways_is_put_right() -> None:
-    """Sync: a host that the Canary adds comes in, a gateway that somebody added goes."""
+    """Sync: a host that the Canary adds comes in, a gateway that somebody added goes.
+
+    Flagger's TestIstioRouter_Sync.
+    """
     made = routed(canary(gateways=["istio/public", "mesh"]), 0, False, None)
     drifted = {**made, "spec": {**made["spec"], "gateways": ["istio/public", "mesh", "istio-system/test-gateway"]}}
 
@@ -115,7 +121,10 @@ def test_drift_of_hosts_and_gateways_is_put_right() -> None:
 
 
 def test_weights_are_set() -> None:
-    """SetRoutes, normal: 60/40 without a mirror, and nothing else changes."""
+    """SetRoutes, normal: 60/40 without a mirror, and nothing else changes.
+
+    Flagger's TestIstioRouter_SetRoutes.
+    """
     made = routed(canary(timeout="15s"), 0, False, None)
 
     set_to_40 = routed(canary(timeout="15s"), 40, False, made)
@@ -126,7 +135,10 @@ def test_weights_are_set() -> None:
 
 
 def test_a_mirrored_route_copies_requests() -> None:
-    """SetRoutes, mirror: all traffic to the primary and a copy to the canary; without it, no mirror is left over."""
+    """SetRoutes, mirror: all traffic to the primary and a copy to the canary; without it, no mirror is left over.
+
+    Flagger's TestIstioRouter_SetRoutes.
+    """
     mirrored = routed(canary(), 0, True, None)
 
     assert shares(mirrored) == [("podinfo-primary", 100), ("podinfo-canary", 0)]
@@ -171,7 +183,10 @@ def test_a_mirrored_route_copies_requests() -> None:
     ],
 )
 def test_weights_are_read_back(http: dict[str, Any], expected: Weights | None) -> None:
-    """What a rule does is told by both its sides; other rules before it are passed over."""
+    """What a rule does is told by both its sides; other rules before it are passed over.
+
+    Flagger's TestIstioRouter_GetRoutes.
+    """
     other = {"route": [{"destination": {"host": "elsewhere"}, "weight": 100}]}
 
     assert istio.weights(canary(), {"spec": {"http": [other, http]}}) == expected
@@ -193,7 +208,10 @@ def test_an_empty_route_has_no_weights() -> None:
     ],
 )
 def test_parts_of_the_service_are_copied_onto_the_rule(field: str, value: Any) -> None:
-    """Istio's own parts go through as they are written, and are absent when they are not."""
+    """Istio's own parts go through as they are written, and are absent when they are not.
+
+    Flagger's TestIstioRouter_HTTPRequestHeaders, TestIstioRouter_CORS.
+    """
     assert rule(routed(canary(**{field: value}), 0, False, None))[field] == value
     assert rule(routed(canary(), 0, False, None)).keys() == {"route"}
 
@@ -255,13 +273,19 @@ def test_the_mesh_is_the_default_gateway(gateways: list[str], expected: list[str
     ],
 )
 def test_a_gateway_is_told_the_port(service: dict[str, Any], port: dict[str, int] | None) -> None:
-    """Both destinations name the port when a gateway could not know which one is meant."""
+    """Both destinations name the port when a gateway could not know which one is meant.
+
+    Flagger's TestIstioRouter_GatewayPort.
+    """
     for side in rule(routed(canary(**service), 0, False, None))["route"]:
         assert side["destination"].get("port") == port
 
 
 def test_a_delegate_has_neither_hosts_nor_gateways() -> None:
-    """Delegate, ok: also when it had them before."""
+    """Delegate, ok: also when it had them before.
+
+    Flagger's TestIstioRouter_Delegate.
+    """
     before = routed(canary(hosts=["a.example.com"]), 0, False, None)
 
     spec = routed(canary(delegation=True), 0, False, before)["spec"]
@@ -271,7 +295,10 @@ def test_a_delegate_has_neither_hosts_nor_gateways() -> None:
 
 
 def test_a_delegate_with_gateways_is_refused() -> None:
-    """Delegate, invalid: the Canary is not read at all."""
+    """Delegate, invalid: the Canary is not read at all.
+
+    Flagger's TestIstioRouter_Delegate.
+    """
     with pytest.raises(BadCanary, match=r"spec\.service\.delegation"):
         canary(delegation=True, gateways=["istio/public-gateway", "mesh"])
 
@@ -399,7 +426,10 @@ def test_rendering_twice_changes_nothing(
     ],
 )
 def test_an_adopted_route_is_given_back(kept: Any, rules: list[Any]) -> None:
-    """By the spec that it had; where nobody knows it any more, it leads to the apex Service."""
+    """By the spec that it had; where nobody knows it any more, it leads to the apex Service.
+
+    Flagger's TestIstioRouter_Finalize.
+    """
     theirs = routed(canary(), 20, mirrored=False, existing=None)
     marks = {istio.ORIGINAL: kept if isinstance(kept, str) else json.dumps(kept)}
     theirs["metadata"] = {"name": "podinfo", "namespace": "default", "annotations": marks}

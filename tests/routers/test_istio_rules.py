@@ -48,7 +48,10 @@ def shares(rule: dict[str, Any]) -> dict[str, int]:
 
 
 def test_ab_test() -> None:
-    """ABTest: two rules; the weight is about the matched requests, all others have only the primary."""
+    """ABTest: two rules; the weight is about the matched requests, all others have only the primary.
+
+    Flagger's TestIstioRouter_ABTest.
+    """
     for weight in (0, 100):
         matched, others = rules(ab(), Split(weight=weight, matched=True))
         assert matched["match"] == [INSIDER]
@@ -69,7 +72,10 @@ def test_what_matches_nothing_any_more_goes_to_the_primary() -> None:
 
 
 def test_match() -> None:
-    """Match: each of analysis.match with each of service.match, parts of the service on both rules."""
+    """Match: each of analysis.match with each of service.match, parts of the service on both rules.
+
+    Flagger's TestIstioRouter_Match.
+    """
     routed: list[dict[str, Any]] = [
         {"uri": {"prefix": "/podinfo"}, "method": {"exact": "GET"}, "name": "a"},
         {"uri": {"exact": "/"}},
@@ -84,7 +90,10 @@ def test_match() -> None:
 
 @pytest.mark.parametrize("percent", [0, 10, 50])
 def test_set_routes_mirror(percent: int) -> None:
-    """SetRoutes, mirror: the percentage when there is one, and only together with a mirror."""
+    """SetRoutes, mirror: the percentage when there is one, and only together with a mirror.
+
+    Flagger's TestIstioRouter_SetRoutes.
+    """
     spec = canary(mirror=True, mirrorWeight=percent)
     (mirrored,) = rules(spec, Split(weight=0, mirrored=True))
     assert mirrored["mirror"] == {"host": SHADOW}
@@ -106,7 +115,10 @@ WRITTEN = "Domain=flagger.app; HttpOnly; Partitioned; Path=/app; SameSite=Strict
 
 
 def test_session_affinity() -> None:
-    """SetRoutes + session affinity: who has the cookie stays; who comes to the canary gets it, with all attributes."""
+    """SetRoutes + session affinity: who has the cookie stays; who comes to the canary gets it, with all attributes.
+
+    Flagger's TestIstioRouter_SetRoutes, TestIstioRouter_getSessionAffinityRoutes.
+    """
     sticky, shared = rules(canary(sessionAffinity=COOKIE | ATTRIBUTES), SEEN)
     assert sticky["match"] == [{"headers": {"Cookie": {"regex": ".*flagger-cookie.*abc.*"}}}]
     assert shares(sticky) == {PRIMARY: 0, SHADOW: 100}
@@ -117,7 +129,10 @@ def test_session_affinity() -> None:
 
 
 def test_session_affinity_with_a_primary_cookie() -> None:
-    """getSessionAffinityRoutes: three rules; the primary's cookie lives for one interval."""
+    """getSessionAffinityRoutes: three rules; the primary's cookie lives for one interval.
+
+    Flagger's TestIstioRouter_getSessionAffinityRoutes.
+    """
     spec = canary(sessionAffinity=COOKIE | {"primaryCookieName": "stay"}, service={"match": [{"uri": {"prefix": "/"}}]})
     split = Split(weight=10, cookie="flagger-cookie=abc", primary_cookie="stay=def")
     sticky, stays, shared = rules(spec, split)
@@ -128,7 +143,10 @@ def test_session_affinity_with_a_primary_cookie() -> None:
 
 
 def test_the_cookie_of_a_run_that_is_over_is_forgotten() -> None:
-    """With the attributes that it was set with, or browsers would keep it; the service's headers stay."""
+    """With the attributes that it was set with, or browsers would keep it; the service's headers stay.
+
+    Flagger's TestIstioRouter_SetRoutes, TestIstioRouter_getSessionAffinityRoutes.
+    """
     service = {"headers": {"response": {"add": {"x": "1"}}, "request": {"remove": ["y"]}}}
     spec = canary(sessionAffinity=COOKIE | ATTRIBUTES, service=service)
     forgotten, shared = rules(spec, Split(weight=0, previous_cookie="flagger-cookie=abc"))
@@ -194,7 +212,10 @@ def connections(weight: int = 0, existing: dict[str, Any] | None = None, **servi
 
 
 def test_set_routes_tcp() -> None:
-    """SetRoutesTCP, GetRoutesTCP: as http, on the tcp block, and read back from there."""
+    """SetRoutesTCP, GetRoutesTCP: as http, on the tcp block, and read back from there.
+
+    Flagger's TestIstioRouter_SetRoutesTCP, TestIstioRouter_GetRoutesTCP, TestUnmarshalVirtualService.
+    """
     spec = connections(40, timeout="5s")
     (only,) = spec["tcp"]
     assert "http" not in spec

@@ -20,7 +20,7 @@ from handlers.rollout.state import State
 from handlers.rollout.transition import Transition
 from handlers.step.ports import Response
 from tests.fakes import EPOCH, Died
-from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
+from tests.lab import TICK, Lab, a_canary, a_daemonset, a_deployment, an_alert, at, new_lab
 from tests.protocol.harness import finish
 
 SLACK = "https://hooks.slack.com/services/T0/B0/secret"
@@ -100,9 +100,15 @@ def test_a_rollout_that_succeeds() -> None:
     ]
 
 
-def test_scheduler_deployment_alerts() -> None:
-    """TestScheduler_DeploymentAlerts: providers in the canary's namespace and in another, addressed by a Secret."""
-    lab = new_lab(a_canary(analysis={"alerts": [a_rule(), a_rule("rocket", namespace="ops")]}))
+@pytest.mark.parametrize("workload", [a_deployment(), a_daemonset()], ids=lambda workload: workload["kind"])
+def test_scheduler_alerts(workload: dict[str, Any]) -> None:
+    """Providers in the canary's namespace and in another, addressed by a Secret.
+
+    Flagger's TestScheduler_DeploymentAlerts, TestScheduler_DaemonSetAlerts.
+    """
+    target = {"apiVersion": "apps/v1", "kind": workload["kind"], "name": "app"}
+    rules = [a_rule(), a_rule("rocket", namespace="ops")]
+    lab = new_lab(a_canary(analysis={"alerts": rules}, targetRef=target), workload)
     lab.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "ops"}})
     a_secret(lab, address=SLACK)
     a_provider(lab, address=None, secretRef={"name": "slack"})

@@ -38,7 +38,10 @@ def paused(lab: Lab, name: str = "app") -> Any:
 
 @BOTH
 def test_a_rollout_with_a_scaler(kind: Kind) -> None:
-    """The canary comes up with the least that its scaler allows, and the primary's replicas are left to its own."""
+    """The canary comes up with the least that its scaler allows, and the primary's replicas are left to its own.
+
+    Flagger's kubernetes/test-hpa.
+    """
     lab = scaled(kind)
     lab.until("Initialized")
     assert primary_scaler(lab, kind)["spec"]["scaleTargetRef"]["name"] == "app-primary"
@@ -51,7 +54,10 @@ def test_a_rollout_with_a_scaler(kind: Kind) -> None:
 
 
 def test_the_scaler_of_keda_is_paused_at_rest() -> None:
-    """KEDA is held while the target rests, let go while it is analysed, and held again; the primary's never is."""
+    """KEDA is held while the target rests, let go while it is analysed, and held again; the primary's never is.
+
+    Flagger's keda/test-scaledobject.
+    """
     lab = scaled(SCALED_OBJECT)
     lab.until("Initialized")
     assert (paused(lab), paused(lab, "app-primary")) == ("0", None)
@@ -75,7 +81,10 @@ def test_a_rollback_pauses_before_it_scales_down() -> None:
 
 @BOTH
 def test_a_changed_scaler_is_copied_at_the_promotion(kind: Kind) -> None:
-    """What changed during the analysis reaches the primary's before traffic goes back to it, and not before."""
+    """What changed during the analysis reaches the primary's before traffic goes back to it, and not before.
+
+    Flagger's kubernetes/test-hpa.
+    """
     lab = at(scaled(kind), "Progressing", 20)
     least = "minReplicas" if kind is HPA else "minReplicaCount"
     lab.edit(f"{PATHS[kind]}/app", {"spec": {least: 3}})
@@ -127,7 +136,10 @@ def test_a_scaler_let_go_at_rest_is_paused_again() -> None:
 
 @BOTH
 def test_a_missing_scaler_is_told_and_nothing_begins(kind: Kind) -> None:
-    """hpa_reconciler: missing HPA → error. It is told once, by its field, and the target goes on serving."""
+    """hpa_reconciler: missing HPA → error. It is told once, by its field, and the target goes on serving.
+
+    Flagger's Test_reconcilePrimaryHpa.
+    """
     lab = scaled(kind, missing=True)
     lab.tick(3)
     text = (

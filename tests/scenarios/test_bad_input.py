@@ -69,7 +69,10 @@ def test_an_alert_works_though_the_analysis_is_invalid() -> None:
 
 
 def test_an_event_webhook_that_is_down_is_asked_ever_more_rarely() -> None:
-    """What a webhook has missed is told when it is back, with the same keys, and costs little until then."""
+    """What a webhook has missed is told when it is back, with the same keys, and costs little until then.
+
+    Flagger's TestCallEventWebhookStatusCode.
+    """
     event = {"name": "ev", "type": "event", "url": "http://hooks.test/ev", "timeout": "2s"}
     lab = new_lab(a_canary(analysis={"webhooks": [event]}))
     lab.webhooks.answers[event["url"]] = [Unavailable("down")]

@@ -56,7 +56,10 @@ def test_a_daemonset_is_rolled_back() -> None:
 
 
 def test_a_daemonset_that_never_gets_ready_is_rolled_back() -> None:
-    """By the deadline of the spec, which is all there is: Kubernetes has none for DaemonSets."""
+    """By the deadline of the spec, which is all there is: Kubernetes has none for DaemonSets.
+
+    Flagger's TestDaemonSetController_isDaemonSetReady.
+    """
     canary = a_canary(targetRef=TARGET, progressDeadlineSeconds=30)
     lab = new_lab(canary, a_daemonset())
     lab.until("Initialized")

@@ -100,7 +100,10 @@ def test_the_target_gets_its_pods_before_its_traffic() -> None:
 
 
 def test_what_was_adopted_is_as_it_was() -> None:
-    """Selector and spec, and none of our annotations; the canary's own objects go."""
+    """Selector and spec, and none of our annotations; the canary's own objects go.
+
+    Flagger's TestServiceRouter_Finalize.
+    """
     lab = adopted()
     lab.until("Initialized")
     assert lab.get(SERVICE)["spec"]["selector"] == {"app": "app-primary"}
@@ -119,7 +122,10 @@ def test_what_was_adopted_is_as_it_was() -> None:
     ],
 )
 def test_others_keep_the_first_spec_as_well(annotation: str, kept: Any) -> None:
-    """Flagger, whose canaries are taken over, and kubectl."""
+    """Flagger, whose canaries are taken over, and kubectl.
+
+    Flagger's TestIstioRouter_Finalize.
+    """
     lab = adopted()
     changed = {"spec": {**FIRST, "hosts": ["other"]}, "metadata": {"annotations": {annotation: json.dumps(kept)}}}
     lab.edit(ROUTE, changed)

@@ -64,7 +64,10 @@ def test_a_final_answer_is_not_asked_for_again(status: int) -> None:
 
 @pytest.mark.parametrize("trouble", [answer(500), answer(502), answer(503), answer(429), DOWN])
 def test_trouble_is_asked_again(trouble: Response | Unavailable) -> None:
-    """What can pass is tried again."""
+    """What can pass is tried again.
+
+    Flagger's TestCallWebhook_Retries.
+    """
     hook = Hook([trouble, answer(200)])
     assert hook.call(1).status == 200
     assert hook.slept == [1]

@@ -136,7 +136,10 @@ def test_a_rollback_leaves_the_copies_alone() -> None:
 
 
 def test_an_alert_rolls_back_while_no_config_can_be_read() -> None:
-    """Safety waits for no right to read Secrets."""
+    """Safety waits for no right to read Secrets.
+
+    Flagger's TestConfigTracker_HasConfigChanged_ShouldReturnErrorWhenAPIServerIsDown.
+    """
     lab = changed(at_rest(configured()))
     while lab.weights != (60, 40):
         lab.tick()
@@ -193,7 +196,10 @@ def test_an_optional_config_may_be_missing_and_may_come() -> None:
 
 @pytest.mark.parametrize("annotation", ["flagger.app/config-tracking", "serinus.dev/config-tracking"])
 def test_an_opted_out_config_is_shared_and_starts_nothing(annotation: str) -> None:
-    """ConfigIsDisabled: no copy, no rollout."""
+    """ConfigIsDisabled: no copy, no rollout.
+
+    Flagger's TestConfigTracker_ConfigMaps, TestConfigTracker_Secrets.
+    """
     lab = at_rest(configured(READS[0], metadata={"annotations": {annotation: "disabled"}}))
     assert reads(lab) == ["app-config"]
     changed(lab)
