@@ -1,10 +1,13 @@
 """The examples, run: their own manifests with only addresses, images and lengths of time changed."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from handlers.sandbox.kube import Resource
 from handlers.sandbox.process import wait_for
 from tests.adapters.loopback import Answer, Asked, Serve
 from tests.e2e.town import PATIENCE, App, Town
@@ -19,29 +22,43 @@ HOOKS = (
 )
 
 
-@pytest.mark.skipif(not HAS_METRICS, reason="not on the PATH: apt-get install prometheus prometheus-alertmanager")
-def test_the_weighted_example(town: Town, serve: Serve) -> None:
+INSIDER = {"x_canary": "insider"}
+COOKIE = {"cookie": "theme=dark;canary=always;lang=en"}
+OTHERS = {"x_canary": "outsider", "cookie": "canary=never"}
+
+
+@pytest.fixture
+def shop(town: Town) -> Iterator[App]:
+    """The example's app in a namespace of its own, deployed, with its VirtualService."""
+    if not HAS_METRICS:
+        pytest.skip("not on the PATH: apt-get install prometheus prometheus-alertmanager")
+    found = App(town, "podinfo")
+    town.sandbox.apply(*manifests(town, found, "app.yaml"))
+    town.sandbox.wait_rolled_out(found.namespace, "podinfo")
+    town.sandbox.apply(*manifests(town, found, "virtual-service.yaml"))
+    yield found
+    town.sandbox.kube.delete(Resource("v1", "namespaces"), "", found.namespace)
+
+
+def test_the_weighted_example(town: Town, shop: App, serve: Serve) -> None:
     """The app, its VirtualService, its Canary with all metrics and webhooks: promoted once the gate is opened."""
-    app, opened = App(town, "podinfo"), list[bool]()
+    opened = list[bool]()
 
     def answer(asked: Asked) -> Answer:
         return Answer(status=403 if asked.path == "/gate/check" and not opened else 200)
 
     hooks = serve(answer)
-    town.sandbox.apply(*manifests(town, app, "app.yaml", hooks.url))
-    town.sandbox.wait_rolled_out(app.namespace, "podinfo")
-    town.sandbox.apply(*manifests(town, app, "virtual-service.yaml", hooks.url))
-    with app.traffic() as traffic:
+    with shop.traffic() as traffic:
         wait_for(lambda: "1" in traffic.summary().versions, "the app answers", PATIENCE)
         before = traffic.summary().count
-        town.sandbox.apply(*manifests(town, app, "canary.yaml", hooks.url))
-        app.until("Initialized")
-        app.push("2")
-        app.ticks_until(lambda: app.status["phase"] == "WaitingPromotion", "the gate is asked")
-        assert app.promoted == "app:1"
+        town.sandbox.apply(*manifests(town, shop, "canary.yaml", hooks.url))
+        shop.until("Initialized")
+        shop.push("2")
+        shop.ticks_until(lambda: shop.status["phase"] == "WaitingPromotion", "the gate is asked")
+        assert shop.promoted == "app:1"
         opened.append(True)
-        app.until("Succeeded")
-        app.serves_only("2")
+        shop.until("Succeeded")
+        shop.serves_only("2")
     assert [each for each in traffic.summary().answers[before:] if each in traffic.summary().failed] == []
     bodies = [yaml.safe_load(asked.body) for asked in hooks.asked]
     commands = {body["metadata"]["type"] for body in bodies if "type" in body.get("metadata", {})}
@@ -49,16 +66,58 @@ def test_the_weighted_example(town: Town, serve: Serve) -> None:
     assert {"/", "/gate/check", "/services/YOUR/SLACK/WEBHOOK"} == {asked.path for asked in hooks.asked}
 
 
-def manifests(town: Town, app: App, file: str, hooks: str) -> list[dict[str, Any]]:
+def test_the_ab_example(town: Town, shop: App) -> None:
+    """Only requests with the header or the cookie meet the new version, for ten checks of what those have measured."""
+    town.sandbox.apply(*manifests(town, shop, "canary-ab.yaml"))
+    shop.until("Initialized")
+    with shop.traffic() as traffic:
+        shop.push("2")
+        shop.ticks_until(lambda: shop.status.get("iterations") == 1, "the test begins")
+        shop.serves_only("2", **INSIDER)
+        shop.serves_only("2", **COOKIE)
+        shop.serves_only("1", **OTHERS)
+        seen = set(traffic.summary().versions)
+        shop.ticks_until(lambda: bool(shop.ask(5, **INSIDER)) and shop.promoted == "app:2", "it is promoted")
+        shop.until("Succeeded")
+        shop.serves_only("2", **OTHERS)
+    assert seen == {"1"}
+    assert any("iteration 10/10" in text for text in shop.events())
+    assert traffic.summary().failed == []
+
+
+def test_the_mirror_example(town: Town, shop: App) -> None:
+    """Before its first weight the new version gets copies of requests that only the old one answers."""
+    town.sandbox.apply(*manifests(town, shop, "canary-mirror.yaml"))
+    shop.until("Initialized")
+    with shop.traffic() as traffic:
+        shop.push("2")
+        shop.ticks_until(lambda: "mirror" in shop.route()["spec"]["http"][0], "requests are mirrored")
+        wait_for(lambda: shop.copies() > 0, "a copy arrives", PATIENCE)
+        before = shop.copies()
+        assert shop.versions(30) == {"1": 30}
+        wait_for(lambda: shop.copies() >= before + 30, "each request has a copy", PATIENCE)
+        assert set(traffic.summary().versions) == {"1"}
+        shop.until("Progressing", 25)
+        wait_for(lambda: "2" in traffic.summary().versions, "both versions answer", PATIENCE)
+        after = shop.copies()
+        shop.until("Succeeded")
+        shop.serves_only("2")
+    assert shop.copies() == after
+    assert shop.promoted == "app:2"
+    assert traffic.summary().failed == []
+
+
+def manifests(town: Town, app: App, file: str, hooks: str = "") -> list[dict[str, Any]]:
     """The objects of a file, in the app's namespace, with webhooks and Prometheus on loopback and shorter steps."""
     text = (SHOP / file).read_text()
     for url in HOOKS:
         text = text.replace(url, hooks)
     text = text.replace("http://prometheus.istio-system:9090", town.sandbox.prometheus.url)
     text = text.replace("namespace: shop", f"namespace: {app.namespace}").replace(".shop.", f".{app.namespace}.")
-    text = text.replace("ghcr.io/stefanprodan/podinfo:6.9.0", "app:1").replace("stepWeight: 5", "stepWeight: 25")
+    text = text.replace("ghcr.io/stefanprodan/podinfo:6.9.0", "app:1")
+    text = re.sub(r"stepWeight: (5|10)$", "stepWeight: 25", text, flags=re.MULTILINE)
     found = [document for document in yaml.safe_load_all(text) if document["kind"] != "Namespace"]
     for document in found:
         if document["kind"] == "Canary":
-            document["spec"]["analysis"]["interval"] = "20s"
+            document["spec"]["analysis"]["interval"] = "10s" if file == "canary-ab.yaml" else "20s"
     return found
