@@ -73,4 +73,5 @@ def measured(app: App) -> App:
     """The app, with a Prometheus that measures it."""
     if not HAS_METRICS:
         pytest.skip("not on the PATH: apt-get install prometheus prometheus-alertmanager")
+    app.sandbox.prometheus.wait_for_value("up")  # it has scraped once: what follows has data from its beginning
     return app

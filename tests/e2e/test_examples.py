@@ -32,6 +32,7 @@ def shop(town: Town) -> Iterator[App]:
     """The example's app in a namespace of its own, deployed, with its VirtualService."""
     if not HAS_METRICS:
         pytest.skip("not on the PATH: apt-get install prometheus prometheus-alertmanager")
+    town.sandbox.prometheus.wait_for_value("up")
     found = App(town, "podinfo")
     town.sandbox.apply(*manifests(town, found, "app.yaml"))
     town.sandbox.wait_rolled_out(found.namespace, "podinfo")

@@ -6,7 +6,7 @@ from collections import Counter
 
 from handlers.sandbox.process import SandboxError, wait_for
 from tests.adapters.loopback import Answer, Asked, Serve
-from tests.e2e.town import PATIENCE, App
+from tests.e2e.town import PATIENCE, SCALE, App
 
 INSIDER = {"x_canary": "insider"}
 COOKIE = {"cookie": "theme=dark; canary=always; lang=en"}
@@ -115,6 +115,35 @@ def test_session_affinity(app: App) -> None:
     assert gone.cookie.startswith(cookies[0].partition(";")[0])
     assert "max-age=-1" in gone.cookie.lower()
     assert {heard.cookie for heard in app.ask(20)} == {""}
+
+
+def test_session_affinity_with_a_primary_cookie(app: App) -> None:
+    """Who was at the primary stays there as weights go up, with a cookie of one interval's age that nobody renews.
+
+    Flagger's TestIstioRouter_getSessionAffinityRoutes, with three rules: both cookies, all others.
+    """
+    affinity = {"cookieName": "to-canary", "primaryCookieName": "to-primary", "maxAge": 3600}
+    app.start("1", {"interval": "30s", "stepWeight": 30, "maxWeight": 60, "sessionAffinity": affinity})
+    app.push("2")
+    app.until("Progressing", 30)
+    wait_for(lambda: app.versions(10).keys() == {"1", "2"}, "both versions answer", PATIENCE)
+    stays, goes = (_cookie_of(app, version) for version in ("1", "2"))
+    assert stays.startswith("to-primary=")
+    assert stays.endswith(f"; Max-Age={30 // SCALE}")
+    assert goes.startswith("to-canary=")
+    for weight in (30, 60):
+        app.until("Progressing", weight)
+        for cookie, version in ((stays, "1"), (goes, "2")):
+            answers = app.ask(20, cookie=f"theme=dark; {cookie.partition(';')[0]}")
+            assert {(heard.version, heard.cookie) for heard in answers} == {(version, "")}
+        assert app.versions(60).keys() == {"1", "2"}
+    app.until("Succeeded")
+    app.serves_only("2", cookie=stays.partition(";")[0])
+
+
+def _cookie_of(app: App, version: str) -> str:
+    """What somebody without a cookie is given who comes to a version."""
+    return next(heard.cookie for heard in app.ask(100) if heard.version == version)
 
 
 def test_testers_meet_the_new_version_while_weights_advance(app: App) -> None:

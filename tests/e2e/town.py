@@ -40,11 +40,12 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One answer: who gave it, the cookie that it sets, and what its pod was configured to say."""
+    """One answer: who gave it, the cookies that it sets, what its pod was configured to say, and which pod it was."""
 
     version: str
     cookie: str
     message: str
+    pod: str
 
 
 class App:
@@ -200,8 +201,15 @@ class App:
         sent = {"host": host or f"{self.name}.{self.namespace}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         answers = [_http.request("GET", self.sandbox.ingress_url, headers=sent) for _ in range(number)]
-        names = ("x-version", "set-cookie", "x-message")
-        return [Heard(*(answer.headers.get(name, "") for name in names)) for answer in answers]
+        return [
+            Heard(
+                version=answer.headers.get("x-version", ""),
+                cookie=answer.headers.get("set-cookie", ""),
+                message=answer.headers.get("x-message", ""),
+                pod=_pod(answer.data),
+            )
+            for answer in answers
+        ]
 
     def versions(self, number: int, *, host: str = "", **headers: str) -> Counter[str]:
         """Who answered so many requests."""
@@ -226,6 +234,14 @@ class App:
         name = f"cluster.{self.namespace}/{self.name}~mirror.upstream_rq_200"
         page = _http.request("GET", f"{self.sandbox.envoy_url}/stats?filter=upstream_rq_200").data.decode()
         return next((int(line.split(": ")[1]) for line in page.splitlines() if line.startswith(f"{name}:")), 0)
+
+
+def _pod(body: bytes) -> str:
+    """The pod that an answer says it is from; empty where none has answered."""
+    try:
+        return str(json.loads(body)["pod"])
+    except (ValueError, KeyError):
+        return ""
 
 
 def token() -> dict[str, str]:
