@@ -1,7 +1,7 @@
-"""The app: which path is heard by which handler, who may send, and which error is which status.
+"""The app: which path is heard by which handler, and who may send.
 
-`gunicorn 'handlers.app:create_app()'`. A success has an empty body: a Knative broker takes a 2xx with a body that is
-no CloudEvent for a failed delivery, and sends again.
+`gunicorn -c python:handlers.serving 'handlers.app:create_app()'`. A success has an empty body: a Knative broker takes a
+2xx with a body that is no CloudEvent for a failed delivery, and sends again.
 """
 
 import logging
@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Flask, Request, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from handlers import alert, gate, job, sync, tick
+from handlers import alert, answers, gate, job, logs, sync, tick
 from handlers.adapters.tokens import WebhookTokens
 from handlers.auth import Authenticator, Review
-from handlers.errors import SerinusError, TooLarge, Unauthorized
+from handlers.errors import TooLarge
 from handlers.events import alertmanager, call, cloudevent, hook
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
+from handlers.health import Health
 from handlers.rollout.webhook import asks_again
 from handlers.settings import Settings
 from handlers.step.ports import World
@@ -45,9 +46,9 @@ class _Reviewer:
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The WSGI app, from environment variables. Raises BadSetting, so that a mistake stops the start."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     environ = os.environ if environ is None else environ
     settings = Settings.from_env(environ)
+    logs.setup(settings.log_format)
     config = config_of(settings)
     token = WebhookTokens(settings.webhook_tokens_dir, time.monotonic)
     wiring = Wiring(lambda: build(config, environ, token))
@@ -60,8 +61,8 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
     app = Flask(__name__)
     # one more than the limit: Werkzeug cuts a chunked body at this length without a word
     app.config["MAX_CONTENT_LENGTH"] = LIMIT + 1
-    app.register_error_handler(SerinusError, _refused)
-    app.register_error_handler(HTTPException, _plain)
+    telemetry = Telemetry(settings.namespaces)
+    answers.install(app, telemetry.requests)
 
     def heard(handle: Callable[[World, Request, bytes], None]) -> View:
         def view() -> Response:
@@ -78,18 +79,12 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
 
     app.add_url_rule("/", "event", heard(event), methods=["POST"])
     app.add_url_rule("/alertmanager", "alertmanager", heard(alerts), methods=["POST"])
-    app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
-    app.add_url_rule("/readyz", "readyz", lambda: Response(status=204 if wiring.ready else 503))
+    # for anybody: what it says are names, weights and measured values, and it costs one list every few seconds
+    app.add_url_rule("/metrics", "metrics", lambda: Response(telemetry.text(wiring.world()), content_type=CONTENT_TYPE))
+    Health(wiring, authenticator, settings.namespaces, time.monotonic).add(app)
     _add_gates(app, settings, wiring, authenticator)
     _add_jobs(app, settings, wiring, authenticator)
-    _add_metrics(app, settings, wiring)
     return app
-
-
-def _add_metrics(app: Flask, settings: Settings, wiring: Wiring) -> None:
-    """For anybody: what it says are names, weights and measured values, and it costs one list every few seconds."""
-    telemetry = Telemetry(settings.namespaces)
-    app.add_url_rule("/metrics", "metrics", lambda: Response(telemetry.text(wiring.world()), content_type=CONTENT_TYPE))
 
 
 def _add_gates(app: Flask, settings: Settings, wiring: Wiring, authenticator: Authenticator) -> None:
@@ -127,14 +122,14 @@ def _known(authenticator: Authenticator, view: View) -> View:
     """The view for senders that are known; nothing is read of what others send."""
 
     def known() -> Response:
-        authenticator.authenticate(request.headers.get("Authorization"))
+        answers.sent_by(authenticator.authenticate(request.headers.get("Authorization")))
         return view()
 
     return known
 
 
 def _text(reply: gate.Reply) -> Response:
-    return Response(f"{reply.text}\n" if reply.text else "", status=reply.status, mimetype="text/plain")
+    return answers.text(reply.status, f"{reply.text}\n" if reply.text else "")
 
 
 def _dispatch(world: World, namespaces: tuple[str, ...], event: Event) -> None:
@@ -156,15 +151,3 @@ def _body(incoming: Request) -> bytes:
     if len(body) > LIMIT:
         raise TooLarge(f"the body is larger than {LIMIT} bytes")
     return body
-
-
-def _refused(error: SerinusError) -> Response:
-    log.warning("%s %s: %s %s", request.method, request.path, error.status, error)
-    response = Response(f"{error}\n", status=error.status, mimetype="text/plain")
-    if isinstance(error, Unauthorized):
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
-
-
-def _plain(error: HTTPException) -> Response:
-    return Response(f"{error.code} {error.name}\n", status=error.code, mimetype="text/plain")

@@ -139,6 +139,10 @@ class Authenticator:
             raise Unauthorized(f"Authorization: unknown token{', SERINUS_TOKENS_DIR holds none' if nobody else ''}")
         return sender
 
+    def knows_somebody(self) -> bool:
+        """Whether there is anybody who may send. Raises BadSetting when the token files have gone wrong."""
+        return bool(self._current_tokens() or self._settings.no_auth or self._settings.oidc_audience)
+
     def _by_token(self, token: str) -> Sender | None:
         """Compare digests in constant time, and with all tokens: the time it takes tells nothing."""
         digest = _digest(token)

@@ -30,6 +30,7 @@ _OVERRIDES = 'an object as {"extensions": {"name": "value"}}, names of a-z and 0
 _PROVIDER = re.compile(r"[a-z]+(?::[a-z0-9]+)?")
 _IMAGE = re.compile(r"\*|[a-z0-9][-\w./:@]*", re.ASCII)
 _ACCOUNT = re.compile(r"(?=.{0,253}\Z)(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)?")
+_LOG_FORMAT = re.compile(r"(?:json|text)?")
 _SUBJECT = re.compile(r"system:serviceaccount:[-a-z0-9]+:[-a-z0-9.]+")
 # Kubernetes tells every pod of a namespace about its Services this way, so a Service named `serinus` gets our prefix.
 _SERVICE_LINK = re.compile(
@@ -64,6 +65,7 @@ class Settings:
     loadtest_limit: int
     job_images: tuple[str, ...]
     job_service_account: str
+    log_format: str
     time_scale: float
     event_webhook: str = field(repr=False)
     cluster_name: str
@@ -104,6 +106,7 @@ class Settings:
             ),
             webhook_tokens_dir=Path(webhook_tokens_dir) if webhook_tokens_dir else None,
             **_jobs_and_load(values),
+            log_format=_matching(values, "SERINUS_LOG_FORMAT", _LOG_FORMAT, "json or text"),
             time_scale=_parsed(values, "SERINUS_TIME_SCALE", _scale, "a number, 1 or more"),
             event_webhook=_url(values, "SERINUS_EVENT_WEBHOOK"),
             cluster_name=values["SERINUS_CLUSTER_NAME"],

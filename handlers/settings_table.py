@@ -60,6 +60,7 @@ SETTINGS: Final = (
     Setting("SERINUS_JOB_SERVICE_ACCOUNT", "", "Service account of Jobs that name none; they never get its token."),
     Setting("SERINUS_LOADTEST_TIMEOUT", "1h", "Load tester: longest that a command or a load test may take, as `30m`."),
     Setting("SERINUS_LOADTEST_LIMIT", "8", "Load tester: most commands and load tests in the background at once."),
+    Setting("SERINUS_LOG_FORMAT", "", "Lines of the log: `json` or `text`; empty: text on a terminal, JSON elsewhere."),
     Setting("SERINUS_TIME_SCALE", "1", "Makes time pass that many times faster, for demonstrations."),
     Setting("SERINUS_EVENT_WEBHOOK", "", "URL that gets every event of a canary, as Flagger's `-event-webhook`."),
     Setting("SERINUS_CLUSTER_NAME", "", "Name of the cluster in alerts, as Flagger's `-cluster-name`."),

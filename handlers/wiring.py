@@ -21,6 +21,7 @@ from handlers.providers import prometheus
 from handlers.rollout.snapshot import Options
 from handlers.routers import ROUTERS
 from handlers.settings import Settings, ThresholdCounts
+from handlers.step.durations import Durations
 from handlers.step.ports import Config, World, no_token
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,10 @@ def build(config: Config, environ: Mapping[str, str], token: Callable[[str], str
     from handlers.adapters.kubernetes import connect  # noqa: PLC0415  same
     from handlers.adapters.prometheus import PrometheusMetrics  # noqa: PLC0415  same
 
+    calls = Durations()
     # two pools, for a step waits for its reads: in one pool steps could fill all threads and wait for ever
     return World(
-        cluster=connect(environ),
+        cluster=connect(environ, calls),
         http=HttpClient(),
         metrics=PrometheusMetrics(),
         config=config,
@@ -101,6 +103,7 @@ def build(config: Config, environ: Mapping[str, str], token: Callable[[str], str
         together=Pool(ThreadPoolExecutor(READERS, thread_name_prefix="read")),
         spread=Pool(ThreadPoolExecutor(STEPPERS, thread_name_prefix="step")),
         token=token,
+        calls=calls,
     )
 
 
@@ -132,8 +135,8 @@ class Wiring:
 
     def review(self, token: str, audience: str) -> Review:
         """Whose token this is, from the API server."""
-        from handlers.adapters.kubernetes import KubernetesCluster, TokenReviewer  # noqa: PLC0415  see above
+        from handlers.adapters.kubernetes import Reviews, TokenReviewer  # noqa: PLC0415  see above
 
         cluster = self.world().cluster
-        assert isinstance(cluster, KubernetesCluster)  # noqa: S101  `build` made it
+        assert isinstance(cluster, Reviews)  # noqa: S101  `build` made it
         return TokenReviewer(cluster, audience).review(token)

@@ -302,13 +302,3 @@ def test_namespaces_that_are_not_ours(client_of: Client) -> None:
     for body in (tick(), tick(namespace="shop"), tick(namespace="shop", name="app"), synced(CANARY)):
         assert client.post("/", data=body, headers=STRUCTURED).status_code == 204
     assert lab.phase == ""
-
-
-def test_health(client_of: Client) -> None:
-    """Liveness needs no token; readiness waits for the adapters."""
-    lab = new_lab()
-    assert client_of(lab).get("/healthz").status_code == 200
-    settings = Settings.from_env({"SERINUS_NO_AUTH": "true"})
-    stuck: Wiring = Wiring(lambda: (_ for _ in ()).throw(Unavailable("never")))
-    app = routed(settings, stuck, Authenticator(settings, NoReview(), lambda: 0.0))
-    assert app.test_client().get("/readyz").status_code == 503

@@ -7,10 +7,10 @@ same way, the raw one of `ApiClient`: `CustomObjectsApi` does the same for group
 import json
 import os
 import re
-import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import urllib3
 from kubernetes import config
@@ -24,6 +24,7 @@ from handlers.auth import Review
 from handlers.errors import BadCanary, BadSetting, Conflict, SerinusError, Unavailable
 from handlers.rollout.objects import Kind, Object, Ref, metadata
 from handlers.rollout.objects.ownership import MANAGER
+from handlers.step.durations import Durations
 
 TIMEOUT = (2, 5)
 """Seconds to connect, and to wait for each part of an answer."""
@@ -46,11 +47,10 @@ class KubernetesCluster:
     (403 names the verb and resource that a role lacks), and when there is no answer in time.
     """
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, calls: Durations | None = None) -> None:
+        """`calls` counts the requests by verb and status, `none` for those that have no answer."""
         self._client = client
-        self._lock = threading.Lock()
-        self.requests = 0
-        """How many requests have been sent so far."""
+        self._calls = calls or Durations()
 
     def get(self, ref: Ref) -> Object | None:
         """One object, or None when there is none."""
@@ -123,9 +123,15 @@ class KubernetesCluster:
     def _send(
         self, call: "_Call", query: Mapping[str, str] | None = None, body: Object | None = None
     ) -> tuple[int, Any]:
+        begun, status = time.monotonic(), 0
+        try:
+            status, data = self._exchange(call, query, body)
+        finally:
+            self._calls.observe(time.monotonic() - begun, call.verb, str(status or "none"))
+        return status, data
+
+    def _exchange(self, call: "_Call", query: Mapping[str, str] | None, body: Object | None) -> tuple[int, Any]:
         path = call.path()
-        with self._lock:
-            self.requests += 1
         try:
             method, url, headers, payload, form = self._client.param_serialize(
                 call.method,
@@ -143,11 +149,20 @@ class KubernetesCluster:
             raise Unavailable(f"{call}: the API server cannot be asked, {reason(error)}") from None
 
 
+@runtime_checkable
+class Reviews(Protocol):
+    """A cluster that can be asked whose token one is."""
+
+    def token_review(self, token: str, audience: str) -> Review:
+        """See KubernetesCluster."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TokenReviewer:
     """Fills `auth.Reviewer` for one audience."""
 
-    cluster: KubernetesCluster
+    cluster: Reviews
     audience: str
 
     def review(self, token: str) -> Review:
@@ -155,10 +170,10 @@ class TokenReviewer:
         return self.cluster.token_review(token, self.audience)
 
 
-def connect(environ: Mapping[str, str] = os.environ) -> KubernetesCluster:
+def connect(environ: Mapping[str, str] = os.environ, calls: Durations | None = None) -> KubernetesCluster:
     """The cluster that KUBECONFIG names, else the one this process runs in, else the one of the user's kubeconfig.
 
-    Nothing is sent yet. Raises BadSetting.
+    `calls` counts its requests. Nothing is sent yet. Raises BadSetting.
     """
     settings = Configuration()
     settings.retries = False
@@ -177,7 +192,7 @@ def connect(environ: Mapping[str, str] = os.environ) -> KubernetesCluster:
         raise BadSetting(f"KUBECONFIG: {path!r}, expected a kubeconfig") from None
     client = ApiClient(settings)
     client.user_agent = MANAGER
-    return KubernetesCluster(client)
+    return KubernetesCluster(client, calls)
 
 
 @dataclass(frozen=True, slots=True)

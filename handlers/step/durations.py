@@ -1,5 +1,6 @@
-"""How long steps took in this process, as a histogram: the only thing that is not in the annotations."""
+"""How often things happened in this process and how long they took, as histograms: it is in no annotation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -17,20 +18,20 @@ class Histogram:
 
 
 class Durations:
-    """A histogram for each namespace and target; any number of threads may use it."""
+    """A histogram for each combination of labels; any number of threads may use it. Who observes bounds the labels."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._found: dict[tuple[str, str], Histogram] = {}
+        self._found: dict[tuple[str, ...], Histogram] = {}
 
-    def observe(self, namespace: str, target: str, seconds: float) -> None:
-        """Count one step."""
+    def observe(self, seconds: float, *labels: str) -> None:
+        """Count one."""
         with self._lock:
-            histogram = self._found.setdefault((namespace, target), Histogram())
+            histogram = self._found.setdefault(labels, Histogram())
             histogram.counts[sum(bound < seconds for bound in BOUNDS)] += 1
             histogram.total += seconds
 
-    def all(self) -> dict[tuple[str, str], Histogram]:
-        """What was counted so far."""
+    def all(self) -> Mapping[tuple[str, ...], Histogram]:
+        """What was counted so far, by labels."""
         with self._lock:
             return {key: Histogram([*found.counts], found.total) for key, found in self._found.items()}

@@ -1,6 +1,7 @@
 """What a step needs from the world, as protocols; `adapters/` and the tests' fakes fill them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -111,6 +112,24 @@ def no_token(_url: str) -> str:
     return ""
 
 
+Tell = Callable[[Mapping[str, object]], None]
+"""Takes what is to be remembered of something that has just been done."""
+
+
+class Span(Protocol):
+    """Goes around something that is done, for traces."""
+
+    def __call__(self, name: str, /) -> AbstractContextManager[Tell]:
+        """What is called in it belongs to it; errors that pass through are remembered."""
+        ...
+
+
+@contextmanager
+def no_span(_name: str) -> Iterator[Tell]:
+    """Nobody traces."""
+    yield lambda _fields: None
+
+
 class Together(Protocol):
     """Makes independent calls, possibly at the same time; raises the first error."""
 
@@ -123,8 +142,9 @@ class Together(Protocol):
 class World:
     """All ports together, handed to whoever needs them.
 
-    `together` makes a step's reads and queries, `spread` the steps of several canaries, `durations` is told
-    how long each took. `token` tells the bearer token that a webhook's URL wants, or nothing.
+    `together` makes a step's reads and queries, `spread` the steps of several canaries. `token` tells the bearer token
+    that a webhook's URL wants, or nothing. Counted are `durations` of steps that did something, by namespace and
+    target, `steps` by cause and outcome, and `calls` of the API server by verb and status. `span` goes around a step.
     """
 
     cluster: Cluster
@@ -138,6 +158,9 @@ class World:
     spread: Together = in_turn
     identity: Callable[[], str] = str
     durations: Durations = field(default_factory=Durations)
+    steps: Durations = field(default_factory=Durations)
+    calls: Durations = field(default_factory=Durations)
+    span: Span = no_span
     token: Callable[[str], str] = no_token
 
     def read(self, refs: Iterable[Ref]) -> "list[Object | None]":

@@ -5,7 +5,7 @@ The order of claims, fences and writes is the protocol: docs/protocol.md names i
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.errors import Conflict, Held
@@ -29,6 +29,7 @@ from handlers.step.ask import Asking, ask
 from handlers.step.configs import read, with_contents
 from handlers.step.gather import gather
 from handlers.step.ports import World
+from handlers.step.report import Report
 from handlers.step.scene import Scene, observed
 
 log = logging.getLogger(__name__)
@@ -42,17 +43,6 @@ LONGEST = timedelta(minutes=4)
 _QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a step did, for the log. `target`: whose duration it was, empty when there was nothing to do."""
-
-    stage: str
-    told: str
-    phase: str = ""
-    weight: int = 0
-    target: str = ""
-
-
 def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> Report:
     """Move a canary by at most one step. `listed`: the Canary as a list has just read it.
 
@@ -63,7 +53,7 @@ def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> 
     for attempt in range(TRIES):
         scene = gather(world, ref, cause, listed=listed, mine=nonce if attempt else "")
         if scene is None:
-            return Report("gone", "there is no such Canary")
+            return Report(stage="gone", told="there is no such Canary")
         try:
             return _Attempt(world, with_drift(scene), f"{nonce}.{attempt}").make()
         except Conflict as conflict:
@@ -94,8 +84,14 @@ class _Attempt:
         self._commit(decision)
         if decision.release:
             self._release()
-        target = "" if self.stage in _QUIET else self.scene.canary.target_name
-        return Report(self.stage.value, decision.told, decision.state.phase.value, decision.state.weight, target)
+        return Report(
+            stage=self.stage.value,
+            told=decision.told,
+            phase=decision.state.phase.value,
+            weight=decision.state.weight,
+            revision=decision.state.revision,
+            target="" if self.stage in _QUIET else self.scene.canary.target_name,
+        )
 
     def _copies(self) -> bool:
         """Whether configs may be copied in this step."""

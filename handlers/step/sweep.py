@@ -32,8 +32,8 @@ from handlers.rollout.spec import canary as canaries
 from handlers.rollout.state import Kind, Message, Phase
 from handlers.step.ports import World
 from handlers.step.scene import key, token
-from handlers.step.step import step
 from handlers.step.tell import record
+from handlers.step.watched import watched
 
 log = logging.getLogger(__name__)
 
@@ -69,26 +69,12 @@ def step_each(world: World, subjects: Sequence[Subject], cause: Cause) -> list[S
 
 
 def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | None:
-    ref, begun = subject.ref, world.now()
     try:
-        report = step(world, ref, cause, subject.listed)
+        watched(world, subject.ref, cause, subject.listed)
     except SerinusError as error:
-        log.warning("%s/%s %s: %s", ref.namespace, ref.name, cause.kind.value, error)
         if isinstance(error, BadCanary | Held):
             _tell(world, subject, error)
         return error
-    if report.target:
-        world.durations.observe(ref.namespace, report.target, (world.now() - begun).total_seconds())
-    log.info(
-        "%s/%s %s: %s: %s (%s, %s %%)",
-        ref.namespace,
-        ref.name,
-        cause.kind.value,
-        report.stage,
-        report.told,
-        report.phase,
-        report.weight,
-    )
     return None
 
 

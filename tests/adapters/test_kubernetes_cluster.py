@@ -17,6 +17,7 @@ from handlers.sandbox.api import kubeconfig
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.api.reviews import Identity
 from handlers.sandbox.api.server import Server
+from handlers.step.durations import Durations
 from tests.adapters import loopback
 from tests.adapters.loopback import Answer, Asked, Serve
 
@@ -54,15 +55,15 @@ def cluster(api: Server, tmp_path: Path) -> KubernetesCluster:
 def canned(serve: Serve, tmp_path: Path) -> Callable[..., tuple[KubernetesCluster, list[Asked]]]:
     """The adapter, connected to a server that always answers the same, and what that server is asked."""
 
-    def start(answer: Answer) -> tuple[KubernetesCluster, list[Asked]]:
+    def start(answer: Answer, calls: Durations | None = None) -> tuple[KubernetesCluster, list[Asked]]:
         server = serve(lambda _: answer)
         path = kubeconfig.write(tmp_path / "config", server.url, token="t0ken")
-        return connect({"KUBECONFIG": str(path)}), server.asked
+        return connect({"KUBECONFIG": str(path)}, calls), server.asked
 
     return start
 
 
-Canned = Callable[[Answer], tuple[KubernetesCluster, list[Asked]]]
+Canned = Callable[..., tuple[KubernetesCluster, list[Asked]]]
 
 
 def test_an_object_is_made_read_and_changed(cluster: KubernetesCluster) -> None:
@@ -179,7 +180,6 @@ def test_long_lists_come_in_pages(serve: Serve, tmp_path: Path) -> None:
     server = serve(answers)
     cluster = connect({"KUBECONFIG": str(kubeconfig.write(tmp_path / "config", server.url))})
     assert list(cluster.list(CANARY)) == [{"n": 0}, {"n": 1}, {"n": 2}]
-    assert cluster.requests == 3
     assert server.asked[0].path == "/apis/flagger.app/v1beta1/canaries?limit=500"
 
 
@@ -418,11 +418,13 @@ def test_a_broken_kubeconfig_is_a_bad_setting(tmp_path: Path, content: str) -> N
 
 
 def test_requests_are_counted(canned: Canned) -> None:
-    """The count tells what a step has cost."""
-    cluster, asked = canned(Answer(b"{}"))
+    """Each by its verb and the status of its answer, from any number of threads."""
+    calls = Durations()
+    cluster, asked = canned(Answer(b"{}"), calls)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: cluster.get(REF), range(20)))
-    assert cluster.requests == len(asked) == 20
+    assert {labels: sum(found.counts) for labels, found in calls.all().items()} == {("get", "200"): len(asked)}
+    assert len(asked) == 20
 
 
 def test_a_kind_that_is_not_served(cluster: KubernetesCluster) -> None:

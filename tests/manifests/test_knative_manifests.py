@@ -59,10 +59,11 @@ def test_urls_are_served() -> None:
     app = routed(settings, Wiring(lambda: lab.world), Authenticator(settings, NoReview(), lambda: 0.0))
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     gets = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    probed = {node["httpGet"]["path"] for item in objects() for node in inside(item) if "httpGet" in node}
+    handlers = [item for item in objects() if item["metadata"]["name"] == "serinus"]
+    probed = {node["httpGet"]["path"] for item in handlers for node in inside(item) if "httpGet" in node}
     assert {"/", "/alertmanager"} <= {urlsplit(url).path for url in urls()} <= posts
     assert {urlsplit(url).netloc for url in urls()} == {HOST}
-    assert probed == {"/healthz", "/readyz"} <= gets
+    assert probed == {"/healthz/live", "/healthz/ready", "/healthz/started"} <= gets
 
 
 def test_triggers_are_for_events_that_are_heard() -> None:

@@ -6,16 +6,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import urllib3
-
 import handlers
 from handlers.sandbox.demo.senders import write_tokens
 from handlers.sandbox.demo.story import SCALE
-from handlers.sandbox.process import HOST, Managed, Program, http
+from handlers.sandbox.process import HOST, Managed, Program, answers
 from handlers.settings import PREFIX
 
 SENDERS = ("alertmanager", "argocd", "cron")
-READY = 204
 
 
 class Handlers(Managed):
@@ -30,17 +27,7 @@ class Handlers(Managed):
 
     def start(self, kubeconfig: Path, prometheus: str) -> None:
         """Start and wait until it is ready; raises SandboxError with the end of its log."""
-        options = [
-            "-k",
-            "gthread",
-            "-w",
-            "1",
-            "--threads",
-            "8",
-            "--no-control-socket",
-            "-b",
-            self.url[len("http://") :],
-        ]
+        options = ["-c", "python:handlers.serving", "-b", self.url[len("http://") :]]
         where = ["--chdir", str(Path(handlers.__file__).parents[1])]
         command = [sys.executable, "-m", "gunicorn", *options, *where, "handlers.app:create_app()"]
         self._program = Program(command, self.log, self.environ(kubeconfig, prometheus, os.environ))
@@ -50,6 +37,7 @@ class Handlers(Managed):
         """Our environment without settings that an operator may have made, and with those of the demo."""
         return {name: value for name, value in ours.items() if not name.startswith(PREFIX)} | {
             "KUBECONFIG": str(kubeconfig),
+            "SERINUS_LOG_FORMAT": "text",
             "SERINUS_METRICS_SERVER": prometheus,
             "SERINUS_TIME_SCALE": str(SCALE),
             "SERINUS_TOKENS_DIR": str(self.tokens_dir),
@@ -61,7 +49,4 @@ class Handlers(Managed):
         return [line for line in lines if any(word in line for word in ("WARNING", "ERROR", "CRITICAL"))][-most:]
 
     def _ready(self) -> bool:
-        try:
-            return http.request("GET", f"{self.url}/readyz").status == READY
-        except urllib3.exceptions.HTTPError:
-            return False
+        return answers(f"{self.url}/healthz/ready")
