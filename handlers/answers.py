@@ -11,6 +11,7 @@ from handlers.auth import Sender
 from handlers.errors import SerinusError, Unauthorized
 from handlers.logs import fields
 from handlers.step.durations import Durations
+from handlers.traces import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,14 @@ def install(app: Flask, requests: Durations) -> None:
         requests.observe(seconds, path, str(response.status_code))
         _told(response.status_code, seconds)
         return response
+
+
+def traced(app: Flask, tracing: Tracing | None) -> Flask:
+    """The app with a span around each request, but for those of probes and scrapes."""
+    if tracing:
+        served = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(UNASKED)}
+        app.wsgi_app = tracing.app(app.wsgi_app, served)  # type: ignore[method-assign, assignment]  # as Flask's documentation does
+    return app
 
 
 def sent_by(sender: Sender) -> None:

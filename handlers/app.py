@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from handlers import alert, answers, gate, job, logs, sync, tick
+from handlers import alert, answers, gate, job, logs, sync, tick, traces
 from handlers.adapters.tokens import WebhookTokens
 from handlers.auth import Authenticator, Review
 from handlers.errors import TooLarge
 from handlers.events import alertmanager, call, cloudevent, hook
-from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
+from handlers.events.event import CANARY_DUE, EVENTS, PING, SYNCED, TICK, Event
 from handlers.health import Health
 from handlers.rollout.webhook import asks_again
 from handlers.settings import Settings
@@ -51,9 +51,10 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     logs.setup(settings.log_format)
     config = config_of(settings)
     token = WebhookTokens(settings.webhook_tokens_dir, time.monotonic)
-    wiring = Wiring(lambda: build(config, environ, token))
+    traced = traces.tracing(environ)
+    wiring = Wiring(lambda: traces.world(build(config, environ, token), traced))
     authenticator = Authenticator(settings, _Reviewer(wiring, settings.oidc_audience), time.monotonic)
-    return routed(settings, wiring, authenticator)
+    return answers.traced(routed(settings, wiring, authenticator), traced)
 
 
 def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> Flask:
@@ -72,7 +73,12 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
         return _known(authenticator, view)
 
     def event(world: World, incoming: Request, body: bytes) -> None:
-        _dispatch(world, settings.namespaces, cloudevent.read(dict(incoming.headers), body))
+        found = cloudevent.read(dict(incoming.headers), body)
+        if found.type not in EVENTS:
+            log.info("event of type %r is not ours", found.type)
+            return
+        with world.span(f"process {found.type}", found.extensions):
+            _dispatch(world, settings.namespaces, found)
 
     def alerts(world: World, _: Request, body: bytes) -> None:
         alert.handle(world, settings.namespaces, alertmanager.read(body), "")
@@ -137,10 +143,8 @@ def _dispatch(world: World, namespaces: tuple[str, ...], event: Event) -> None:
         tick.handle(world, namespaces, event)
     elif event.type == SYNCED:
         sync.handle(world, namespaces, event)
-    elif event.type == ALERT:
-        alert.handle(world, namespaces, alertmanager.read(event.data), f"{event.source} {event.id}")
     else:
-        log.info("event of type %r is not ours", event.type)
+        alert.handle(world, namespaces, alertmanager.read(event.data), f"{event.source} {event.id}")
 
 
 def _body(incoming: Request) -> bytes:

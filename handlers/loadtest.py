@@ -14,7 +14,7 @@ from http import HTTPStatus
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from handlers import answers, logs
+from handlers import answers, logs, traces
 from handlers.answers import text
 from handlers.auth import Authenticator, Review
 from handlers.errors import BadSetting, TooLarge, Unavailable
@@ -49,7 +49,8 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         raise BadSetting("SERINUS_OIDC_AUDIENCE: the load tester has no cluster to ask, expected SERINUS_TOKENS_DIR")
     runner = Runner(settings.loadtest_limit, environ)
     atexit.register(runner.stop)
-    return routed(settings, runner, Authenticator(settings, _Nobody(), time.monotonic))
+    app = routed(settings, runner, Authenticator(settings, _Nobody(), time.monotonic))
+    return answers.traced(app, traces.tracing(environ))
 
 
 def routed(settings: Settings, runner: Runner, authenticator: Authenticator) -> Flask:

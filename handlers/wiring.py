@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,10 +76,13 @@ class Pool:
     executor: ThreadPoolExecutor
 
     def __call__(self, calls: Sequence[Callable[[], T]]) -> Sequence[T]:
-        """The results, in the order of the calls; the first error is raised after all have ended."""
+        """The results, in the order of the calls; the first error is raised after all have ended.
+
+        Each call knows the context of who asks, as if there were no threads: in which trace it is.
+        """
         if len(calls) == 1:
             return [calls[0]()]
-        futures = [self.executor.submit(call) for call in calls]
+        futures = [self.executor.submit(copy_context().run, call) for call in calls]
         for future in futures:
             future.exception()
         return [future.result() for future in futures]

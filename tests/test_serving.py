@@ -15,6 +15,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from handlers import serving
 from handlers.sandbox.api.server import Server as ApiServer
@@ -154,3 +155,40 @@ def test_a_mistake_in_the_settings_is_said_in_the_same_form(start: Start) -> Non
     """The process ends, and its last lines say why."""
     with pytest.raises(AssertionError, match="SERINUS_SELECTOR_LABEL: no such setting"):
         start("app", "/healthz/live", SERINUS_SELECTOR_LABEL="app")
+
+
+def test_spans_reach_a_collector(start: Start, serve: Serve, tmp_path: Path) -> None:
+    """A process with OpenTelemetry's variables sends its spans as OTLP, those of its last moments too."""
+    collector = serve(lambda _: Answer())
+    lab = in_the_middle("http://127.0.0.1:9/nobody")
+    with ApiServer(lab.api) as api:
+        kubeconfig = str(api.write_kubeconfig(tmp_path / "kubeconfig"))
+        attributes = "deployment.environment.name=test"
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_RESOURCE_ATTRIBUTES": attributes}
+        served = start("app", "/healthz/ready", KUBECONFIG=kubeconfig, **environ)
+        assert served.post("/", PING) == 204
+        served.process.terminate()
+        assert served.process.wait(serving.graceful_timeout) == 0
+    sent = [request for request in collector.asked if request.path == "/v1/traces"]
+    found = [
+        resource for request in sent for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans
+    ]
+    resource = {item.key: item.value.string_value for item in found[0].resource.attributes}
+    assert resource["service.name"] == "serinus"
+    assert resource["deployment.environment.name"] == "test"
+    spans = {span.name: span for resource in found for scope in resource.scope_spans for span in scope.spans}
+    assert spans["step"].trace_id == spans["POST /"].trace_id == spans["patch canaries"].trace_id
+    (step,) = [line for line in served.lines() if line["logger"] == "handlers.step.watched"]
+    assert (step["trace_id"], step["span_id"]) == (spans["step"].trace_id.hex(), spans["step"].span_id.hex())
+
+
+def test_a_collector_that_is_down_holds_nobody(start: Start, tmp_path: Path) -> None:
+    """Requests are answered and the process ends in time; that spans are lost is in the log."""
+    lab = new_lab()
+    with ApiServer(lab.api) as api:
+        kubeconfig = str(api.write_kubeconfig(tmp_path / "kubeconfig"))
+        served = start("app", "/healthz/ready", KUBECONFIG=kubeconfig, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+        assert served.post("/", PING) == 204
+        served.process.terminate()
+        assert served.process.wait(serving.graceful_timeout) == 0
+    assert [line for line in served.lines() if line["logger"].startswith("opentelemetry.")]

@@ -32,7 +32,7 @@ PAGE = "500"
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _MERGE = "application/merge-patch+json"
-_TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
+TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 _CONNECTIONS = 32
 _SHOWN = 512
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -92,10 +92,10 @@ class KubernetesCluster:
 
     def token_review(self, token: str, audience: str) -> Review:
         """Whose token this is (TokenReview). Raises Unavailable, never with the token in it."""
-        body = {"apiVersion": _TOKEN_REVIEW.api_version, "kind": _TOKEN_REVIEW.name}
+        body = {"apiVersion": TOKEN_REVIEW.api_version, "kind": TOKEN_REVIEW.name}
         spec = {"token": token, "audiences": [audience]}
         try:
-            answer = self._write(_Call("create", "POST", _TOKEN_REVIEW), {**body, "spec": spec})
+            answer = self._write(_Call("create", "POST", TOKEN_REVIEW), {**body, "spec": spec})
         except (BadCanary, Conflict) as error:
             raise Unavailable("create tokenreviews.authentication.k8s.io: the API server refuses") from error
         status = answer.get("status") or {}

@@ -17,6 +17,9 @@ ALERT: Final = "dev.serinus.alert"
 """Alertmanager's webhook body, wrapped."""
 
 
+EVENTS: Final = frozenset({PING, TICK, SYNCED, CANARY_DUE, ALERT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A CloudEvent 1.0. `data` is None when there is none or when it is no JSON object; `time` is in UTC."""

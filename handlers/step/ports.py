@@ -119,13 +119,16 @@ Tell = Callable[[Mapping[str, object]], None]
 class Span(Protocol):
     """Goes around something that is done, for traces."""
 
-    def __call__(self, name: str, /) -> AbstractContextManager[Tell]:
-        """What is called in it belongs to it; errors that pass through are remembered."""
+    def __call__(self, name: str, carrier: Mapping[str, str], /) -> AbstractContextManager[Tell]:
+        """What is called in it belongs to it; errors that pass through are remembered.
+
+        `carrier`: attributes of the event that this is about; its `traceparent` says in which trace it was sent.
+        """
         ...
 
 
 @contextmanager
-def no_span(_name: str) -> Iterator[Tell]:
+def no_span(_name: str, _carrier: Mapping[str, str], /) -> Iterator[Tell]:
     """Nobody traces."""
     yield lambda _fields: None
 

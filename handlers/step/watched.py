@@ -27,7 +27,7 @@ def watched(world: World, ref: Ref, cause: Cause, listed: Object | None = None) 
             world.durations.observe(seconds, ref.namespace, result.target)
         tell(line.fields)
 
-    with world.span("step") as tell:
+    with world.span("step", {}) as tell:
         try:
             report = step(replace(world, cluster=counted), ref, cause, listed)
         except BaseException as error:

@@ -13,14 +13,13 @@ from handlers.app import routed
 from handlers.auth import Authenticator, Review
 from handlers.cli import main
 from handlers.events import cloudevent
-from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
+from handlers.events.event import ALERT, CANARY_DUE, EVENTS, PING, SYNCED, TICK
 from handlers.settings import PREFIX, Settings
 from handlers.settings_table import SETTINGS
 from handlers.wiring import Wiring
 from tests.lab import new_lab
 from tests.manifests.files import ALERTMANAGER, containers, documents, inside, objects, paths
 
-SERVED = {PING, TICK, SYNCED, CANARY_DUE, ALERT}
 HOST = "serinus.serinus.svc.cluster.local"
 HANDLERS = [item for item in containers() if item["name"] == "handlers"]
 
@@ -69,7 +68,7 @@ def test_urls_are_served() -> None:
 def test_triggers_are_for_events_that_are_heard() -> None:
     """There is one Trigger for each type that can come over a Broker, and none for another."""
     types = [item["spec"]["filter"]["attributes"]["type"] for item in objects("Trigger")]
-    assert sorted(types) == sorted(SERVED - {TICK})  # sent by cron, which needs no Broker
+    assert sorted(types) == sorted(EVENTS - {TICK})  # sent by cron, which needs no Broker
 
 
 def test_ticks_are_not_retried_into_the_next() -> None:

@@ -1,0 +1,350 @@
+"""Requests, steps and outgoing calls are spans of one trace, from the sender's to the webhooks'."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+
+from handlers import answers
+from handlers.adapters.tracing import Tracing, with_ids
+from handlers.app import routed
+from handlers.auth import Authenticator, Review
+from handlers.errors import Conflict, Unavailable
+from handlers.logs import JsonFormatter
+from handlers.notifiers.knative import Sink
+from handlers.providers.prometheus import MetricServer
+from handlers.rollout.objects import CANARY, CONFIG_MAP, Ref
+from handlers.settings import Settings
+from handlers.step.ports import Request, Response
+from handlers.traces import exporters, tracing
+from handlers.wiring import Wiring
+from tests.lab import Lab, a_canary, at, new_lab
+from tests.manifests.files import ROOT
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+PARENT = f"00-{TRACE}-{SPAN}-01"
+EVENT_TRACE, EVENT_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+EVENT_PARENT = f"00-{EVENT_TRACE}-{EVENT_SPAN}-01"
+PING = {"ce-id": "1", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0"}
+HOOK = "http://hook.test:81/secret?token=hunter2"
+
+
+class Somebody:
+    """A token that the API server knows as nobody's."""
+
+    def review(self, token: str) -> Review:
+        """Refuse."""
+        return Review(authenticated=not token)
+
+
+class Spans:
+    """The spans of one app, and its ports."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracing = Tracing(provider)
+
+    def client(self, lab: Lab) -> FlaskClient:
+        """An app around a lab, traced."""
+        settings = Settings.from_env({"SERINUS_NO_AUTH": "true"})
+        authenticator = Authenticator(settings, Somebody(), lambda: 0.0)
+        wiring = Wiring(lambda: self.tracing.world(lab.world))
+        return answers.traced(routed(settings, wiring, authenticator), self.tracing).test_client()
+
+    def all(self) -> list[ReadableSpan]:
+        """What has ended so far."""
+        return list(self.exporter.get_finished_spans())
+
+    def one(self, name: str) -> ReadableSpan:
+        """The only span of a name."""
+        (found,) = [span for span in self.all() if span.name == name]
+        return found
+
+    def told(self) -> str:
+        """All that leaves the process."""
+        return "".join(span.to_json() for span in self.all())
+
+
+@pytest.fixture
+def spans() -> Spans:
+    """None yet."""
+    return Spans()
+
+
+@pytest.fixture
+def lab() -> Lab:
+    """A canary that is due, with a webhook and a metric to ask and a sink to tell."""
+    hook = {"name": "smoke", "type": "rollout", "url": HOOK}
+    lab = at(new_lab(a_canary(analysis={"webhooks": [hook], "maxWeight": 40})), "Progressing", 20)
+    lab.world = replace(lab.world, config=replace(lab.world.config, sink=Sink(url="http://sink.test/path")))
+    lab.clock.tick(10)
+    lab.webhooks.asked.clear()
+    return lab
+
+
+def trace_of(span: ReadableSpan) -> str:
+    """The id of its trace."""
+    assert span.context
+    return format_trace_id(span.context.trace_id)
+
+
+def parent_of(span: ReadableSpan) -> str:
+    """The id of its parent, or nothing."""
+    return format_span_id(span.parent.span_id) if span.parent else ""
+
+
+def id_of(span: ReadableSpan) -> str:
+    """Its own."""
+    assert span.context
+    return format_span_id(span.context.span_id)
+
+
+def linked(span: ReadableSpan) -> list[str]:
+    """The spans that it is linked with."""
+    return [format_span_id(link.context.span_id) for link in span.links]
+
+
+def test_a_tick_is_one_trace(spans: Spans, lab: Lab) -> None:
+    """Request, event, step, and each call under the step, whose line in the log is in its attributes."""
+    assert spans.client(lab).post("/", headers={**PING, "traceparent": PARENT}).status_code == 204
+    request, event, step = spans.one("POST /"), spans.one("process dev.knative.sources.ping"), spans.one("step")
+    assert {trace_of(span) for span in spans.all()} == {TRACE}
+    assert (parent_of(request), parent_of(event), parent_of(step)) == (SPAN, id_of(request), id_of(event))
+    assert request.kind is SpanKind.SERVER
+    assert dict(request.attributes or {}) == {
+        "http.request.method": "POST",
+        "http.route": "/",
+        "url.path": "/",
+        "http.response.status_code": 204,
+    }
+    assert (step.attributes or {})["serinus.decision"] == "advance from 20 to 40 %"
+    under = [span for span in spans.all() if parent_of(span) == id_of(step)]
+    assert {span.name for span in under} >= {
+        "get deployments",
+        "patch canaries",
+        "patch virtualservices",
+        "query",
+        "POST",
+    }
+    calls = [span for span in under if span.name.split()[0] in {"get", "patch", "create"}]
+    assert len(calls) == (step.attributes or {})["serinus.requests"]
+
+
+def test_webhooks_get_the_trace_and_the_url_stays_a_secret(spans: Spans, lab: Lab) -> None:
+    """`traceparent` names the span of the call; of the URL host and port are told."""
+    spans.client(lab).post("/", headers=PING)
+    (asked,) = [request for request in lab.webhooks.asked if request.url == HOOK]
+    (call,) = [span for span in spans.all() if (span.attributes or {}).get("server.address") == "hook.test"]
+    assert asked.headers["traceparent"].startswith(f"00-{trace_of(call)}-{id_of(call)}-")
+    assert asked.headers["Idempotency-Key"]
+    assert (call.kind, (call.attributes or {})["server.port"]) == (SpanKind.CLIENT, 81)
+    assert "hunter2" not in spans.told()
+
+
+def test_cloud_events_get_it_as_an_extension(spans: Spans, lab: Lab) -> None:
+    """CloudEvents' distributed tracing: each event says in which trace it was made, wherever a broker takes it."""
+    lab.until("Promoting")
+    lab.webhooks.asked.clear()
+    lab.kubelet.run()
+    lab.clock.tick(10)
+    client = spans.client(lab)
+    client.post("/", headers=PING)
+    (sent,) = [request for request in lab.webhooks.asked if request.url == "http://sink.test/path"]
+    assert sent.headers["ce-traceparent"] == sent.headers["traceparent"] != ""
+
+
+def test_an_extension_that_is_there_stays(spans: Spans, lab: Lab) -> None:
+    """`K_CE_OVERRIDES` goes before."""
+    world = spans.tracing.world(lab.world)
+    headers = {"Ce-Specversion": "1.0", "ce-traceparent": EVENT_PARENT}
+    world.http.send(Request(method="POST", url="http://hook.test/", headers=headers))
+    assert lab.webhooks.asked[-1].headers["ce-traceparent"] == EVENT_PARENT
+
+
+STRUCTURED = json.dumps(
+    {"specversion": "1.0", "id": "1", "source": "/cron", "type": "dev.serinus.tick", "traceparent": EVENT_PARENT}
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "name"),
+    [
+        ({**PING, "ce-traceparent": EVENT_PARENT}, "", "process dev.knative.sources.ping"),
+        ({"Content-Type": "application/cloudevents+json"}, STRUCTURED, "process dev.serinus.tick"),
+    ],
+    ids=["binary", "structured"],
+)
+def test_the_trace_of_an_event_goes_on(
+    spans: Spans, lab: Lab, headers: Mapping[str, str], body: str, name: str
+) -> None:
+    """A request without a trace of its own: what it leads to belongs to the event's, and is linked with the request."""
+    spans.client(lab).post("/", headers=dict(headers), data=body)
+    request, event = spans.one("POST /"), spans.one(name)
+    assert (trace_of(event), parent_of(event), linked(event)) == (EVENT_TRACE, EVENT_SPAN, [id_of(request)])
+    assert trace_of(spans.one("step")) == EVENT_TRACE
+    assert trace_of(request) != EVENT_TRACE
+
+
+def test_the_trace_of_the_request_goes_before(spans: Spans, lab: Lab) -> None:
+    """With a trace in both, all stays in that of the request, and the event's is linked."""
+    spans.client(lab).post("/", headers={**PING, "traceparent": PARENT, "ce-traceparent": EVENT_PARENT})
+    event = spans.one("process dev.knative.sources.ping")
+    assert (trace_of(event), linked(event)) == (TRACE, [EVENT_SPAN])
+
+
+@pytest.mark.parametrize("header", ["", "nonsense", f"00-{'0' * 32}-{SPAN}-01", f"ff-{TRACE}-{SPAN}-01"])
+def test_a_broken_header_begins_a_new_trace(spans: Spans, lab: Lab, header: str) -> None:
+    """Whatever somebody sends, the request is answered."""
+    assert spans.client(lab).post("/", headers={**PING, "traceparent": header}).status_code == 204
+    assert (parent_of(spans.one("POST /")), trace_of(spans.one("POST /")) == TRACE) == ("", False)
+
+
+def test_probes_scrapes_and_other_paths_are_no_spans(spans: Spans, lab: Lab) -> None:
+    """Nobody fills a store of traces by asking for what is not there."""
+    client = spans.client(lab)
+    for path in ("/healthz/live", "/healthz/started", "/wp-admin"):
+        client.get(path)
+    assert spans.all() == []
+
+
+def test_what_goes_wrong_is_told(spans: Spans, lab: Lab) -> None:
+    """A refused call, a webhook that says no, a request that is a 503: errors with their class, in words of ours."""
+    lab.webhooks.answers = {HOOK: [403]}
+    spans.client(lab).post("/", headers=PING)
+    (call,) = [span for span in spans.all() if (span.attributes or {}).get("server.address") == "hook.test"]
+    assert (call.status.status_code, (call.attributes or {})["error.type"]) == (StatusCode.ERROR, "403")
+    spans.exporter.clear()
+
+    def refuse(_verb: str, _path: str) -> None:
+        raise Unavailable("the API server cannot be asked")
+
+    lab.cluster.before = refuse
+    spans.client(lab).post("/", headers=PING)
+    listed, request = spans.one("list canaries"), spans.one("POST /")
+    assert (listed.status.status_code, listed.status.description) == (
+        StatusCode.ERROR,
+        "the API server cannot be asked",
+    )
+    assert (listed.attributes or {})["error.type"] == "Unavailable"
+    assert (request.status.status_code, (request.attributes or {})["error.type"]) == (StatusCode.ERROR, "503")
+
+
+def test_an_error_that_is_not_ours_is_told_by_its_class(spans: Spans, lab: Lab) -> None:
+    """What is in its text nobody knows."""
+
+    def broken(_verb: str, _path: str) -> None:
+        raise ValueError("hunter2")
+
+    lab.cluster.before = broken
+    world = spans.tracing.world(lab.world)
+    with pytest.raises(ValueError, match="hunter2"):
+        world.cluster.get(Ref(CANARY, "shop", "app"))
+    assert "hunter2" not in spans.told()
+    assert (spans.one("get canaries").attributes or {})["error.type"] == "ValueError"
+
+
+def test_all_of_the_ports_are_there(spans: Spans, lab: Lab) -> None:
+    """Each call does what it did, and is a span by the verb of a role; conflicts go through."""
+    world = spans.tracing.world(lab.world)
+    ref = Ref(CANARY, "shop", "app")
+    assert len(world.cluster.list(CANARY)) == len(world.cluster.list_metadata(CANARY, "shop")) == 1
+    assert world.cluster.patch_status(ref, {"status": {}})
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}}
+    assert world.cluster.create(Ref(CONFIG_MAP, "shop", "made"), made)
+    with pytest.raises(Conflict):
+        world.cluster.patch(ref, {"metadata": {"labels": {"a": "b"}}}, "1")
+    assert world.metrics.query(MetricServer(address="no URL"), "vector(1)")
+    assert world.http.send(Request(method="GET", url="http://[broken")) == Response(status=200)
+    names = ["list canaries", "list canaries", "patch canaries", "create configmaps", "patch canaries", "query", "GET"]
+    assert [span.name for span in spans.all()] == names
+
+
+def test_lines_of_the_log_name_the_span(spans: Spans) -> None:
+    """A line that is written in a span has its ids, and another has none."""
+
+    def line() -> dict[str, Any]:
+        made = with_ids(logging.makeLogRecord({"msg": "hello"}))
+        found: dict[str, Any] = json.loads(JsonFormatter().format(made))
+        return found
+
+    with spans.tracing.step("step", {}):
+        inside = line()
+    assert (inside["trace_id"], inside["span_id"]) == (trace_of(spans.one("step")), id_of(spans.one("step")))
+    assert "trace_id" not in line()
+
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, ()),
+        (ENDPOINT, ("otlp",)),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, ("otlp",)),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ("otlp",)),
+        ({"OTEL_TRACES_EXPORTER": "otlp, console"}, ("otlp", "console")),
+        ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, ()),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "TRUE"}, ()),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "false"}, ("otlp",)),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, ("otlp",)),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ("console",)),
+    ],
+    ids=" ".join,
+)
+def test_the_variables_decide(environ: dict[str, str], wanted: tuple[str, ...]) -> None:
+    """As OpenTelemetry says of them, but that nothing is sent unless one asks for it."""
+    assert exporters(environ) == wanted
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER: 'zipkin', expected otlp"),
+        (
+            {**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', expected http/protobuf",
+        ),
+    ],
+    ids=["exporter", "protocol"],
+)
+def test_what_cannot_be_done_is_said(environ: dict[str, str], said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, as a warning, and the process starts without traces."""
+    assert tracing(environ) is None
+    assert said in caplog.text
+
+
+@pytest.fixture
+def without_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without the extra."""
+    monkeypatch.delitem(sys.modules, "handlers.adapters.tracing", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+
+
+@pytest.mark.usefixtures("without_sdk")
+def test_a_missing_extra_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Who has set the variables learns what to install."""
+    assert tracing(ENDPOINT) is None
+    assert "pip install 'serinus[otel]'" in caplog.text
+
+
+def test_nothing_is_loaded_unasked() -> None:
+    """An app that is not traced has imported nothing of OpenTelemetry."""
+    code = (
+        "import sys; from handlers.app import create_app; create_app({'SERINUS_NO_AUTH': 'true'});"
+        "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)  # noqa: S603  ours
+    assert done.returncode == 0
