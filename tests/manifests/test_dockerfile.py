@@ -1,27 +1,30 @@
-"""The image's recipe: what it copies is there, and how it starts is understood."""
+"""The images' recipe: what it copies is there, what it builds serves an event, and nothing else is in there."""
 
+import fcntl
 import importlib
 import json
+import os
 import re
-import shutil
+import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from handlers import serving
+from handlers.sandbox.api.server import Server as ApiServer
+from handlers.sandbox.process import HOST, answers, free_port, http, wait_for
 from handlers.settings import PREFIX
 from handlers.settings_table import SETTINGS
-from tests.manifests.files import ROOT, containers, objects
+from tests.lab import new_lab
+from tests.manifests.files import ROOT, objects
+from tests.manifests.image import TEXT, USER, Image, build, environ, last, stages
 
-TEXT = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
-INSTRUCTIONS = [tuple(line.split(maxsplit=1)) for line in TEXT.splitlines() if line and not line.startswith("#")]
-CONTEXT = [args.split() for name, args in INSTRUCTIONS if name == "COPY" and not args.startswith("--from")]
-
-
-def last(name: str) -> str:
-    """The arguments of the last instruction of a name."""
-    return [args for found, args in INSTRUCTIONS if found == name][-1]
+CONTEXT = [made.words for made in stages()["build"] if made.name == "COPY"]
+RUN = ("handlers", "loadtester")
+TOKEN = "a-token-of-the-tests"
 
 
 @pytest.mark.parametrize("source", [source for args in CONTEXT for source in args[:-1]])
@@ -38,41 +41,43 @@ def test_ignored_is_everything_but_that() -> None:
     assert {line[1:] for line in lines if line.startswith("!")} == {item for args in CONTEXT for item in args[:-1]}
 
 
-def test_gunicorn_takes_the_options(tmp_path: Path) -> None:
-    """gunicorn, as installed, accepts the command line of the image."""
-    program, *options = json.loads(last("ENTRYPOINT"))
-    (app,) = json.loads(last("CMD"))
-    gunicorn = shutil.which(program, path=Path(sys.executable).parent)
-    assert gunicorn
-    assert app == "handlers.app:create_app()"
+@pytest.mark.parametrize("stage", RUN)
+def test_how_it_starts_is_understood(stage: str, tmp_path: Path) -> None:
+    """gunicorn, as installed, accepts the command line of the image, and the app is one that can be made."""
+    program, *options = last(stage, "ENTRYPOINT").words
+    (app,) = last(stage, "CMD").words
+    module, _, call = app.partition(":")
+    assert callable(getattr(importlib.import_module(module), call.removesuffix("()")))
+    assert program == "gunicorn"
     (tmp_path / "tiny.py").write_text("def create_app():\n    return lambda environ, start: []\n")
-    command = [gunicorn, "--check-config", *options, "tiny:create_app()"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  ours
+    command = [sys.executable, "-m", program, "--check-config", *options, "tiny:create_app()"]
+    path = f"{tmp_path}:{ROOT}"
+    done = subprocess.run(  # noqa: S603  ours
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
-def test_both_apps_can_be_imported() -> None:
-    """What the image starts, and what a load tester's pod starts instead, are apps that can be made."""
-    args = [item["args"] for item in containers() if item["name"] == "loadtester"]
-    for (app,) in [json.loads(last("CMD")), *args]:
-        module, _, call = app.partition(":")
-        assert callable(getattr(importlib.import_module(module), call.removesuffix("()")))
+def test_the_last_stage_is_the_handlers() -> None:
+    """`docker build .` makes their image, from nothing; the other one has to be asked for."""
+    assert [made.words[0] for made in stages()["handlers"] if made.name == "FROM"] == ["scratch"]
+    assert list(stages()) == ["", "build", "loadtester", "handlers"]
 
 
 def test_threads_are_as_many_as_knative_sends() -> None:
     """A pod is given no request that would have to wait for a thread."""
-    options = json.loads(last("ENTRYPOINT"))
     (limit,) = (
         item["spec"]["template"]["spec"]["containerConcurrency"]
         for item in objects("Service")
         if "template" in item["spec"]
     )
-    assert f"--threads={limit}" in options
+    assert serving.threads == limit
 
 
-def test_the_user_is_a_number() -> None:
+@pytest.mark.parametrize("stage", RUN)
+def test_the_user_is_a_number(stage: str) -> None:
     """Kubernetes cannot tell whether a named user is root (runAsNonRoot)."""
-    assert last("USER") == "65532:65532"
+    assert last(stage, "USER").rest == f"{USER}:{USER}"
 
 
 def test_variables_are_settings() -> None:
@@ -81,10 +86,100 @@ def test_variables_are_settings() -> None:
     assert names <= {setting.name for setting in SETTINGS}
 
 
-def test_all_installed_imports_survive_without_aio() -> None:
-    """What the image deletes of the Kubernetes client is not imported by any part that runs there."""
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The images, built by the commands of the Dockerfile, once for all workers; /dev/shm is what a runtime adds."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "image"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = build(place)
+        shared = made.root / "dev" / "shm"
+        shared.mkdir(parents=True, exist_ok=True)
+        shared.chmod(0o1777)
+    return made
+
+
+def files(image: Image) -> dict[str, float]:
+    """All files of the handlers' image with the times of their last changes, but for what is in memory."""
+    found = (
+        path for path in image.root.rglob("*") if path.is_file() and "dev" not in path.relative_to(image.root).parts[:1]
+    )
+    return {str(path.relative_to(image.root)): path.stat().st_mtime for path in found}
+
+
+def test_no_program_is_in_the_handlers_image(image: Image) -> None:
+    """Nothing can be run but the interpreter and the two scripts that it runs: no shell, no pip, no tool."""
+    runs = [
+        path.name
+        for path in image.root.rglob("*")
+        if path.is_file() and path.stat().st_mode & stat.S_IXUSR and not path.is_symlink()
+    ]
+    tools = {re.sub(r"python3[.]\d+", "python", name) for name in runs if ".so" not in name}
+    assert tools == {"python", "gunicorn", "serinus"}
+    assert not list(image.root.rglob("pip"))
+
+
+def test_all_is_compiled(image: Image) -> None:
+    """A start compiles nothing, for it could not write it down, and would do it again each time."""
+    sources = {path for path in image.root.rglob("*.py") if "__pycache__" not in path.parts}
+    compiled = {path.parent.parent / f"{path.name.partition('.')[0]}.py" for path in image.root.rglob("*.pyc")}
+    assert [path for path in sources - compiled if "handlers" in path.parts or "encodings" in path.parts] == []
+    assert len(sources - compiled) < len(sources) / 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change the root directory and the user, as containers do")
+def test_the_handlers_image_serves_an_event(image: Image) -> None:
+    """Alone in its file system, as another user, nothing written: a tick sent by its own program steps a Canary."""
+    lab = new_lab()
+    (image.root / "tokens").mkdir()
+    (image.root / "tokens" / "cron").write_text(TOKEN)
+    with ApiServer(lab.api) as api:
+        api.write_kubeconfig(image.root / "kubeconfig").chmod(0o644)
+        port, before = free_port(), files(image)
+        variables = {"KUBECONFIG": "/kubeconfig", "SERINUS_TOKENS_DIR": "/tokens", "PORT": str(port)}
+        served = image.handlers(**variables)
+        try:
+            ready = f"http://{HOST}:{port}/healthz/ready"
+            wait_for(lambda: served.poll() is not None or answers(ready), "it is ready", 30)
+            tick = image.handlers("serinus", "tick", "--url", f"http://{HOST}:{port}/", "--token-file", "/tokens/cron")
+            assert (tick.wait(60), tick.communicate()[0]) == (0, b"")
+        finally:
+            served.send_signal(signal.SIGTERM)
+            log = served.communicate(timeout=60)[0].decode()
+    assert served.returncode == 0, log
+    assert lab.phase == "Initializing", log
+    assert files(image) == before
+    assert [json.loads(line)["sender"] for line in log.splitlines() if "sender" in line] == ["cron"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change the root directory and the user, as containers do")
+def test_the_check_of_the_recipe_passes(image: Image) -> None:
+    """What the last stage runs finds all that it imports, and a context for TLS with somebody to trust."""
+    check = last("handlers", "RUN").words
+    more = "import handlers.adapters.http, ssl; assert ssl.create_default_context().get_ca_certs()"
+    for code in (check[-1], more):
+        done = image.handlers(*check[:-1], code)
+        assert (done.wait(60), done.communicate()[0]) == (0, b"")
+
+
+def test_what_is_deleted_is_not_imported(image: Image) -> None:
+    """No part that runs there wants the half of the Kubernetes client that was taken out."""
+    assert not list(image.root.rglob("aio"))
     assert "kubernetes/aio" in TEXT
-    check = next(json.loads(args) for name, args in INSTRUCTIONS if name == "RUN" and args.startswith("["))
-    code = f"{check[2]}; import sys; assert 'kubernetes' in sys.modules; sys.exit('kubernetes.aio' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)  # noqa: S603  ours
-    assert done.returncode == 0
+    assert environ("handlers")["PATH"] == "/opt/serinus/bin"
+
+
+def test_the_load_testers_image_runs_a_command(image: Image) -> None:
+    """It has a shell."""
+    port = free_port()
+    served = image.loadtester(PORT=str(port), SERINUS_NO_AUTH="true")
+    try:
+        url = f"http://{HOST}:{port}"
+        wait_for(lambda: served.poll() is not None or answers(f"{url}/healthz"), "it answers", 30)
+        told = {"type": "bash", "cmd": "echo $((6 * 7))", "returnCmdOutput": "true"}
+        body = json.dumps({"name": "app", "namespace": "shop", "metadata": told})
+        assert http.request("POST", url, body=body.encode(), timeout=30.0).data == b"42\n"
+    finally:
+        served.terminate()
+        assert served.wait(60) == 0
