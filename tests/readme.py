@@ -4,19 +4,23 @@
 """
 
 import itertools
+import logging
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK
+from handlers.explain.gauges import FAMILIES
 from handlers.explain.lint import lint
 from handlers.explain.lint import text as rollout_of
 from handlers.explain.page import page
 from handlers.explain.view import view
+from handlers.exposition import API_UP, HISTOGRAMS, INFO
 from handlers.gate import HANDLERS as GATES
+from handlers.logs import JsonFormatter
 from handlers.notifiers.knative import TYPE
 from handlers.rollout.announcement import SEVERITIES, TOPICS
 from handlers.rollout.checks import Check, Finding, HookCheck, Outcome
@@ -28,10 +32,13 @@ from handlers.rollout.state import Phase, State
 from handlers.rollout.table import TABLE, Ask, checks, decide
 from handlers.rollout.weights import Weights
 from handlers.settings_table import SETTINGS
+from handlers.step.sweep import Subject, step_each
+from handlers.step.watched import watched
 from tests.conformance.deviations import DEVIATIONS
 from tests.fields import FIELDS
 from tests.lab import a_canary, at, new_lab
 
+Families = Mapping[str, tuple[str, tuple[str, ...]]]
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -58,8 +65,11 @@ def events() -> str:
         "| `POST /run-job` | a Canary's webhook, with `jobTemplate` or `jobSpec` in its metadata "
         "| runs a Job for it and answers how that went ([docs/jobs.md](docs/jobs.md)) |"
     )
-    scraped = "| `GET /metrics` | - | Flagger's metrics for Prometheus, open to anybody who can reach the port |"
-    rows.append(scraped)
+    scraped = "Flagger's metrics and this process's for Prometheus ([docs/metrics.md](docs/metrics.md))"
+    rows.append(f"| `GET /metrics` | - | {scraped}; open to anybody who can reach the port |")
+    rows.append(
+        "| `GET /healthz/…` | - | `live`, `started`, `ready`: for probes ([docs/image.md](docs/image.md)); open too |"
+    )
     return "\n".join(["| At | What | Does |", "|---|---|---|", *rows])
 
 
@@ -190,6 +200,52 @@ def linted() -> str:
     return f"```\n$ serinus lint app.yaml\n{warnings}\napp.yaml:1: {rollout}\n```"
 
 
+def metrics() -> str:
+    """The tables of what `/metrics` shows."""
+    always: Families = {INFO[0]: (INFO[1], ("version", "mesh_provider")), API_UP[0]: (API_UP[1], ())}
+    canaries: Families = {**always, **FAMILIES}
+    tables: Mapping[str, Families] = {
+        "Of canaries, the same from each process": canaries,
+        "Of one process, histograms": HISTOGRAMS,
+    }
+    return "\n\n".join(
+        "\n".join(
+            [
+                f"## {title}\n",
+                "| Metric | Labels | Means |",
+                "|---|---|---|",
+                *(f"| `{name}` | {_labels(labels)} | {text} |" for name, (text, labels) in found.items()),
+            ]
+        )
+        for title, found in tables.items()
+    )
+
+
+def _labels(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "-"
+
+
+def step_line() -> str:
+    """The line of one step, as JSON and as text."""
+    lab = at(new_lab(), "Progressing", 20)
+    lab.kubelet.run()
+    lab.clock.tick(10)
+    lab.cluster.after = lambda _verb, _path: lab.clock.tick(0.004)
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign, assignment]  # all that it is for
+    log = logging.getLogger(watched.__module__)
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    step_each(lab.world, [Subject(lab.ref)], Cause(kind=CauseKind.TICK, id="/cron 4711"))
+    log.removeHandler(handler)
+    log.setLevel(before)
+    (record,) = records
+    record.created = lab.clock().timestamp()
+    return f"```json\n{JsonFormatter().format(record)}\n```\n\n```\n{record.getMessage()}\n```"
+
+
 def topics() -> str:
     """The table of the CloudEvents that are sent."""
     rows = [f"| `{TYPE}{topic}` | {SEVERITIES.get(topic, '-')} | {when} |" for topic, when in TOPICS.items()]
@@ -208,6 +264,8 @@ BLOCKS = {
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
     "docs/events.md": {"topics": topics},
+    "docs/metrics.md": {"metrics": metrics},
+    "docs/logs-and-traces.md": {"step": step_line},
 }
 
 

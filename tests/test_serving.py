@@ -187,7 +187,9 @@ def test_a_collector_that_is_down_holds_nobody(start: Start, tmp_path: Path) -> 
     lab = new_lab()
     with ApiServer(lab.api) as api:
         kubeconfig = str(api.write_kubeconfig(tmp_path / "kubeconfig"))
-        served = start("app", "/healthz/ready", KUBECONFIG=kubeconfig, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+        # seconds for which an export is tried, 10 by default
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+        served = start("app", "/healthz/ready", KUBECONFIG=kubeconfig, **environ)
         assert served.post("/", PING) == 204
         served.process.terminate()
         assert served.process.wait(serving.graceful_timeout) == 0

@@ -1,5 +1,6 @@
 """Prometheus can scrape Flagger's metrics, at a bounded cost."""
 
+import re
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -77,6 +78,21 @@ def test_a_scrape_has_flaggers_names_and_labels(tmp_path: Path) -> None:
     assert {name: found.get(name) for name in FLAGGER} == FLAGGER
     assert 'flagger_canary_successes_total{analysis_status="completed",' in response.text
     assert 'serinus_canary_metric_limit{bound="min",metric="request-success-rate",' in response.text
+
+
+def test_the_page_names_what_there_is(tmp_path: Path) -> None:
+    """Each metric that docs/metrics.md names, in a table or in a query, is in a scrape."""
+    lab = at(new_lab(), "Finalising")
+    stepped(lab)
+    page = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text()
+    named = set(re.findall(r"\b(?:flagger|serinus|process)_\w+", page))
+    app = client(lab, str(tmp_path))
+    app.get("/healthz/live")
+    lab.world.calls.observe(0.1, "get", "200")
+    text = app.get("/metrics").text
+    shown = {name for family in text_string_to_metric_families(text) for name in (family.name, *labels(text))}
+    helped = {line.split()[2] for line in text.splitlines() if line.startswith("# HELP")}
+    assert named <= shown | helped
 
 
 def test_durations_are_those_of_steps_that_did_something() -> None:
