@@ -44,7 +44,7 @@ def traced(app: Flask, tracing: Tracing | None) -> Flask:
     """The app with a span around each request, but for those of probes and scrapes."""
     if tracing:
         served = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(UNASKED)}
-        app.wsgi_app = tracing.app(app.wsgi_app, served)  # type: ignore[method-assign, assignment]  # as Flask's documentation does
+        app.wsgi_app = tracing.app(app.wsgi_app, served)  # type: ignore[method-assign, assignment]  # Flask's own way
     return app
 
 
@@ -59,7 +59,7 @@ def text(status: int, words: str) -> Response:
 
 
 def _told(status: int, seconds: float) -> None:
-    """One line: no query and no header, for they may hold a token, and of the path no more than any that is served."""
+    """One line: no query and no header, for they may hold a token."""
     error = g.get("error")
     level = logging.WARNING if error or status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     if level == logging.INFO and request.path.startswith(UNASKED):

@@ -124,7 +124,13 @@ class Tracing:
         parent: Mapping[str, str] | None = None,
         links: Sequence[Link] = (),
     ) -> Iterator[trace.Span]:
-        """A span, which is the current one meanwhile. `parent`: headers that may name another one than that."""
+        """A span, which is the current one meanwhile. `parent`: headers that may name another one than that.
+
+        A call that belongs to nothing is none: a scrape and a probe ask the API server too.
+        """
+        if kind is SpanKind.CLIENT and not trace.get_current_span().get_span_context().is_valid:
+            yield trace.INVALID_SPAN
+            return
         with self._tracer.start_as_current_span(
             name,
             context=_W3C.extract(dict(parent)) if parent and parent.get("traceparent") else None,
@@ -180,8 +186,9 @@ class TracedHttp:
         with self.tracing.span(request.method, told) as span:
             carrier: dict[str, str] = {}
             _W3C.inject(carrier)
-            event = {name.lower() for name in request.headers} if _EVENT in map(str.lower, request.headers) else set()
-            extensions = {f"ce-{name}": value for name, value in carrier.items() if event and f"ce-{name}" not in event}
+            names = {name.lower() for name in request.headers}
+            extensions = {f"ce-{name}": value for name, value in carrier.items() if _EVENT in names}
+            extensions = {name: value for name, value in extensions.items() if name not in names}
             response = self.http.send(replace(request, headers={**request.headers, **carrier, **extensions}))
             _answered(span, response.status, _WRONG)
             return response

@@ -214,8 +214,9 @@ def test_a_broken_header_begins_a_new_trace(spans: Spans, lab: Lab, header: str)
 def test_probes_scrapes_and_other_paths_are_no_spans(spans: Spans, lab: Lab) -> None:
     """Nobody fills a store of traces by asking for what is not there."""
     client = spans.client(lab)
-    for path in ("/healthz/live", "/healthz/started", "/wp-admin"):
+    for path in ("/healthz/live", "/healthz/ready", "/metrics", "/wp-admin"):
         client.get(path)
+    assert ("list", "/apis/flagger.app/v1beta1/canaries") in lab.cluster.calls
     assert spans.all() == []
 
 
@@ -249,7 +250,7 @@ def test_an_error_that_is_not_ours_is_told_by_its_class(spans: Spans, lab: Lab) 
 
     lab.cluster.before = broken
     world = spans.tracing.world(lab.world)
-    with pytest.raises(ValueError, match="hunter2"):
+    with spans.tracing.step("test", {}), pytest.raises(ValueError, match="hunter2"):
         world.cluster.get(Ref(CANARY, "shop", "app"))
     assert "hunter2" not in spans.told()
     assert (spans.one("get canaries").attributes or {})["error.type"] == "ValueError"
@@ -259,15 +260,25 @@ def test_all_of_the_ports_are_there(spans: Spans, lab: Lab) -> None:
     """Each call does what it did, and is a span by the verb of a role; conflicts go through."""
     world = spans.tracing.world(lab.world)
     ref = Ref(CANARY, "shop", "app")
-    assert len(world.cluster.list(CANARY)) == len(world.cluster.list_metadata(CANARY, "shop")) == 1
-    assert world.cluster.patch_status(ref, {"status": {}})
-    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}}
-    assert world.cluster.create(Ref(CONFIG_MAP, "shop", "made"), made)
-    with pytest.raises(Conflict):
-        world.cluster.patch(ref, {"metadata": {"labels": {"a": "b"}}}, "1")
-    assert world.metrics.query(MetricServer(address="no URL"), "vector(1)")
-    assert world.http.send(Request(method="GET", url="http://[broken")) == Response(status=200)
-    names = ["list canaries", "list canaries", "patch canaries", "create configmaps", "patch canaries", "query", "GET"]
+    with spans.tracing.step("test", {}):
+        assert len(world.cluster.list(CANARY)) == len(world.cluster.list_metadata(CANARY, "shop")) == 1
+        assert world.cluster.patch_status(ref, {"status": {}})
+        made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "made"}}
+        assert world.cluster.create(Ref(CONFIG_MAP, "shop", "made"), made)
+        with pytest.raises(Conflict):
+            world.cluster.patch(ref, {"metadata": {"labels": {"a": "b"}}}, "1")
+        assert world.metrics.query(MetricServer(address="no URL"), "vector(1)")
+        assert world.http.send(Request(method="GET", url="http://[broken")) == Response(status=200)
+    names = [
+        "list canaries",
+        "list canaries",
+        "patch canaries",
+        "create configmaps",
+        "patch canaries",
+        "query",
+        "GET",
+        "test",
+    ]
     assert [span.name for span in spans.all()] == names
 
 
