@@ -21,7 +21,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # published without types
     def set_accept_enabled(self, enabled: bool) -> None:
         """Stop to listen together with stopping to accept, but take first who is at the door."""
         super().set_accept_enabled(enabled)
-        for listener in () if self.alive else self.sockets:
+        for listener in () if enabled or self.alive else self.sockets:
             before = -1
             while before != self.nr_conns:
                 before = self.nr_conns

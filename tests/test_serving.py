@@ -178,6 +178,7 @@ def test_spans_reach_a_collector(start: Start, serve: Serve, tmp_path: Path) -> 
     assert resource["deployment.environment.name"] == "test"
     spans = {span.name: span for resource in found for scope in resource.scope_spans for span in scope.spans}
     assert spans["step"].trace_id == spans["POST /"].trace_id == spans["patch canaries"].trace_id
+    assert spans["get virtualservices"].parent_span_id == spans["step"].span_id  # made in another thread
     (step,) = [line for line in served.lines() if line["logger"] == "handlers.step.watched"]
     assert (step["trace_id"], step["span_id"]) == (spans["step"].trace_id.hex(), spans["step"].span_id.hex())
 
