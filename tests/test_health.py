@@ -59,8 +59,8 @@ def test_all_is_well(lab: Lab, path: str) -> None:
     assert lab.cluster.calls == (asked if path == READY else [])
 
 
-def test_a_process_that_cannot_start_is_alive() -> None:
-    """It answers, and it is neither started nor ready; which makes Kubernetes start it again, after a while."""
+def test_a_process_that_cannot_start_is_alive(caplog: pytest.LogCaptureFixture) -> None:
+    """It answers, and it is neither started nor ready, as the log says; Kubernetes starts it again after a while."""
 
     def never() -> World:
         raise Unavailable("never")
@@ -70,6 +70,7 @@ def test_a_process_that_cannot_start_is_alive() -> None:
     answers = [app.get(f"/healthz/{name}") for name in ("live", "started", "ready")]
     assert [answer.status_code for answer in answers] == [200, 503, 503]
     assert answers[2].text == "still starting\n"
+    assert "GET /healthz/ready: 503 still starting" in caplog.text
 
 
 def test_ready_is_who_has_reached_the_api_server(lab: Lab) -> None:
