@@ -12,6 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 KNATIVE = ROOT / "knative"
 ALERTMANAGER = ROOT / "alertmanager"
+BUILDS = {"Kustomization", "Component"}
+"""What kustomize reads and no cluster is given."""
 
 
 def paths() -> list[Path]:
@@ -28,7 +30,7 @@ def objects(kind: str = "") -> Iterator[dict[str, Any]]:
     """The objects of all files, of one kind or of all, without kustomizations."""
     for path in paths():
         for document in documents(path):
-            if document["kind"] != "Kustomization" and kind in ("", document["kind"]):
+            if document["kind"] not in BUILDS and kind in ("", document["kind"]):
                 yield document
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.manifests.files import ALERTMANAGER, KNATIVE, ROOT, documents, objects, paths, run
+from tests.manifests.files import ALERTMANAGER, BUILDS, KNATIVE, ROOT, documents, objects, paths, run
 
 ALL = [*paths(), *sorted(ALERTMANAGER.glob("*.yml"))]
 
@@ -27,7 +27,7 @@ def test_objects_say_what_and_who_they_are(path: Path) -> None:
     """An object has a version, a kind and a name; a kustomization needs no name."""
     for document in documents(path):
         assert {"apiVersion", "kind"} <= document.keys()
-        assert document["kind"] == "Kustomization" or document["metadata"]["name"]
+        assert document["kind"] in BUILDS or document["metadata"]["name"]
 
 
 @pytest.mark.parametrize("folder", ["", "base", "cron"])

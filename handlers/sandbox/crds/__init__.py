@@ -1,4 +1,4 @@
-"""The definitions of the custom resources that a canary is made of: ours, Istio's and KEDA's."""
+"""The definitions of the custom resources that a canary is made of: ours (handlers/crds), Istio's and KEDA's (here)."""
 
 from http import HTTPStatus
 from importlib import resources
@@ -14,9 +14,11 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one is te
 
 
 def definitions() -> list[Json]:
-    """The CustomResourceDefinitions beside this file, by file name."""
-    files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".yaml")]
-    return [_loaded(file.read_text(encoding="utf-8")) for file in sorted(files, key=lambda file: file.name)]
+    """The CustomResourceDefinitions that are installed on a cluster, and those beside this file, by file name."""
+    folders = (resources.files("handlers") / "crds", resources.files(__name__))
+    files = [file for folder in folders for file in folder.iterdir() if file.name.endswith(".yaml")]
+    found = [_loaded(file.read_text(encoding="utf-8")) for file in sorted(files, key=lambda file: file.name)]
+    return [document for document in found if document["kind"] == "CustomResourceDefinition"]
 
 
 def install_crds(cluster: Cluster) -> None:
