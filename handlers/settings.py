@@ -71,6 +71,7 @@ class Settings:
     cluster_name: str
     messengers: tuple[Provider, ...]
     sink: Sink | None
+    fan_out: bool
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -90,16 +91,11 @@ class Settings:
             ),
             selector_labels=_items(values, "SERINUS_SELECTOR_LABELS", _LABEL_KEY, "names of labels"),
             include_label_prefix=_items(values, "SERINUS_INCLUDE_LABEL_PREFIX", _LABEL_PREFIX, "prefixes of labels"),
-            enable_config_tracking=_parsed(
-                values,
-                "SERINUS_ENABLE_CONFIG_TRACKING",
-                {"true": True, "false": False}.__getitem__,
-                "true or false",
-            ),
+            enable_config_tracking=_switch(values, "SERINUS_ENABLE_CONFIG_TRACKING"),
             namespaces=_items(values, "SERINUS_NAMESPACES", _NAMESPACE, "names of namespaces"),
             threshold_counts=_parsed(values, "SERINUS_THRESHOLD_COUNTS", ThresholdCounts, "consecutive or total"),
             tokens_dir=Path(tokens_dir) if tokens_dir else None,
-            no_auth=_parsed(values, "SERINUS_NO_AUTH", {"true": True, "false": False}.__getitem__, "true or false"),
+            no_auth=_switch(values, "SERINUS_NO_AUTH"),
             oidc_audience=values["SERINUS_OIDC_AUDIENCE"],
             oidc_subjects=frozenset(
                 _items(values, "SERINUS_OIDC_SUBJECTS", _SUBJECT, "system:serviceaccount:NAMESPACE:NAME")
@@ -112,6 +108,7 @@ class Settings:
             cluster_name=values["SERINUS_CLUSTER_NAME"],
             messengers=_messengers(values),
             sink=_sink(values),
+            fan_out=_switch(values, "SERINUS_FAN_OUT"),
         )
 
 
@@ -186,6 +183,8 @@ def _refuse_contradictions(values: Mapping[str, str]) -> None:
         raise BadSetting(
             "SERINUS_NO_AUTH: 'true', expected neither SERINUS_TOKENS_DIR nor SERINUS_OIDC_AUDIENCE beside it"
         )
+    if values["SERINUS_FAN_OUT"] == "true" and not values["K_SINK"]:
+        raise BadSetting("SERINUS_FAN_OUT: 'true', expected K_SINK beside it, which a SinkBinding sets")
 
 
 def _parsed(values: Mapping[str, str], name: str, parse: Callable[[str], T], expected: str) -> T:
@@ -193,6 +192,10 @@ def _parsed(values: Mapping[str, str], name: str, parse: Callable[[str], T], exp
         return parse(values[name])
     except (ValueError, KeyError) as error:
         raise BadSetting(f"{name}: {values[name]!r}, expected {expected}") from error
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool:
+    return _parsed(values, name, {"true": True, "false": False}.__getitem__, "true or false")
 
 
 def _scale(text: str) -> float:

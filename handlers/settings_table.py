@@ -71,6 +71,11 @@ SETTINGS: Final = (
     Setting("SERINUS_SLACK_PROXY_URL", "", "HTTP proxy on the way there."),
     Setting("SERINUS_MSTEAMS_URL", "", "Microsoft Teams' webhook, told about canaries that have no `analysis.alerts`."),
     Setting("SERINUS_MSTEAMS_PROXY_URL", "", "HTTP proxy on the way there."),
+    Setting(
+        "SERINUS_FAN_OUT",
+        "false",
+        "`true`: a tick sends `dev.serinus.canary.due` to `K_SINK` for each canary that is due, and steps none itself.",
+    ),
     Setting("K_SINK", "", "URL that gets a CloudEvent for each transition; a SinkBinding of Knative's sets it."),
     Setting("K_CE_OVERRIDES", "", 'Extensions of these, as `{"extensions": {"name": "value"}}`; set like `K_SINK`.'),
 )

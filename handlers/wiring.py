@@ -53,6 +53,7 @@ def config_of(settings: Settings) -> Config:
         cluster_name=settings.cluster_name,
         messengers=settings.messengers,
         sink=settings.sink,
+        fan_out=settings.fan_out,
     )
 
 

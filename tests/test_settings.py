@@ -48,6 +48,7 @@ def test_defaults() -> None:
         cluster_name="",
         messengers=(),
         sink=None,
+        fan_out=False,
     )
 
 
@@ -81,6 +82,7 @@ def test_every_setting() -> None:
         "SERINUS_SLACK_PROXY_URL": "http://user:password@proxy.example:3128",
         "SERINUS_MSTEAMS_URL": "https://teams.example/hook",
         "SERINUS_MSTEAMS_PROXY_URL": "http://proxy.example:3128",
+        "SERINUS_FAN_OUT": "true",
         "K_SINK": "http://broker.example/shop",
         "K_CE_OVERRIDES": '{"extensions": {"team": "shop"}}',
     }
@@ -108,6 +110,7 @@ def test_every_setting() -> None:
         cluster_name="blue",
         messengers=(SLACK, TEAMS),
         sink=Sink(url="http://broker.example/shop", extensions={"team": "shop"}),
+        fan_out=True,
     )
 
 
@@ -137,6 +140,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ({"SERINUS_EVENT_WEBHOOK": "hooks.example/hunter2"}, r"^SERINUS_EVENT_WEBHOOK: \(not shown\), expected a URL"),
         ({"SERINUS_SLACK_URL": "hooks.slack.com/hunter2"}, r"^SERINUS_SLACK_URL: \(not shown\), expected a URL"),
         ({"SERINUS_SLACK_TOKEN": "hunter2\nx"}, r"^SERINUS_SLACK_TOKEN: \(not shown\), expected a token"),
+        ({"SERINUS_FAN_OUT": "true"}, "^SERINUS_FAN_OUT: 'true', expected K_SINK beside it"),
         ({"K_SINK": "broker/hunter2"}, r"^K_SINK: \(not shown\), expected a URL"),
         ({"K_CE_OVERRIDES": "{"}, "^K_CE_OVERRIDES: '{', expected an object"),
         ({"K_CE_OVERRIDES": "[]"}, "^K_CE_OVERRIDES: .*, expected an object"),

@@ -1,5 +1,8 @@
-"""CloudEvents out: what a SinkBinding of Knative's gives to a process, and one event per transition for it."""
+"""CloudEvents out, to where a SinkBinding of Knative's says: one for each transition, and one for each canary that is
+due where ticks are spread.
+"""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +13,7 @@ from cloudevents.core.bindings.http import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from handlers.rollout.objects import CANARY, Object, Ref, metadata
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Message
 from handlers.rollout.transition import Transition
@@ -17,6 +21,8 @@ from handlers.rollout.webhook import Post
 
 TYPE = "dev.serinus.canary."
 """What the types begin with; the topic of a transition is their end."""
+DUE = f"{TYPE}due"
+"""The one that is not about a transition: a canary is due, and whoever gets this steps it."""
 EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 OURS = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "partitionkey"})
 """Attributes that no extension may replace."""
@@ -35,18 +41,39 @@ def event_post(sink: Sink, canary: Canary, message: Message, transition: Transit
 
     `token`: an OIDC token for the sink, or empty (Knative, "Transport security and authentication").
     """
-    attributes: dict[str, Any] = {
-        **sink.extensions,
+    attributes = {
         "id": f"{canary.uid}/{message.id}",
-        "source": f"/apis/flagger.app/v1beta1/namespaces/{canary.namespace}/canaries/{canary.name}",
         "type": f"{TYPE}{transition.topic}",
+        "time": transition.at.astimezone(UTC),
+    }
+    return _post(sink, canary.ref, attributes, _data(canary, message, transition), token)
+
+
+def due_post(sink: Sink, canary: Object, cause: str, token: str) -> Post:
+    """The same for a Canary that a tick has found due; `cause` names the tick, and is hashed for it may be long.
+
+    A tick that is delivered twice makes the same events, so that who has seen one knows the other.
+    """
+    meta = metadata(canary)
+    ref = Ref(CANARY, str(meta["namespace"]), str(meta["name"]))
+    digest = hashlib.sha256(f"{meta['uid']}/{cause}".encode()).hexdigest()[:32]
+    return _post(sink, ref, {"id": digest, "type": DUE}, {"namespace": ref.namespace, "name": ref.name}, token)
+
+
+def _post(sink: Sink, canary: Ref, attributes: Mapping[str, Any], data: Mapping[str, Any], token: str) -> Post:
+    about = {
+        **sink.extensions,
+        **attributes,
+        "source": f"/apis/{CANARY.api_version}/namespaces/{canary.namespace}/{CANARY.plural}/{canary.name}",
         "specversion": "1.0",
         "subject": canary.name,
-        "time": transition.at.astimezone(UTC),
         "datacontenttype": "application/json",
         "partitionkey": f"{canary.namespace}/{canary.name}",
     }
-    made = to_binary(CloudEvent(attributes, _data(canary, message, transition)), JSONFormat())
+    event = CloudEvent(about, dict(data))
+    if "time" not in attributes:
+        del event.get_attributes()["time"]  # invented by the SDK, and another one each time
+    made = to_binary(event, JSONFormat())
     bearer = {"Authorization": f"Bearer {token}"} if token else {}
     return Post(headers={**made.headers, **bearer}, body=made.body, url=sink.url)
 

@@ -89,7 +89,8 @@ class Metrics(Protocol):
 class Config:
     """What the settings say to a step. `scale` divides the durations of every Canary.
 
-    `messengers` are told about canaries that have no alerts of their own, `sink` takes CloudEvents.
+    `messengers` are told about canaries that have no alerts of their own, `sink` takes CloudEvents; with `fan_out` also
+    one for each canary that a tick finds due, which is not stepped here then.
     """
 
     metrics_server: MetricServer
@@ -100,6 +101,7 @@ class Config:
     cluster_name: str = ""
     messengers: tuple[Provider, ...] = ()
     sink: Sink | None = None
+    fan_out: bool = False
 
 
 def in_turn(calls: "Sequence[Callable[[], T]]") -> "Sequence[T]":

@@ -1,12 +1,16 @@
-"""Step one canary, some, or all that are due, and keep what goes wrong with one away from the others."""
+"""Step one canary, some, or all that are due, and keep what goes wrong with one away from the others. Where one process
+is not enough, all that are due are told to the sink instead, for a broker to spread them over many.
+"""
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 from handlers.errors import BadCanary, Held, Permanent, SerinusError, Temporary, Unavailable
+from handlers.notifiers.knative import due_post
 from handlers.rollout import state
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.objects import (
@@ -30,7 +34,7 @@ from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.state import Kind, Message, Phase
-from handlers.step.ports import World
+from handlers.step.ports import Request, World
 from handlers.step.scene import key, token
 from handlers.step.tell import record
 from handlers.step.watched import watched
@@ -39,6 +43,8 @@ log = logging.getLogger(__name__)
 
 BUDGET = timedelta(seconds=20)
 """How long a tick goes on beginning steps; what is left waits for the next one."""
+SINK_TIMEOUT = 5.0
+"""Seconds for the sink to take one event."""
 Tokens = dict[str, dict[str, str]]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _WATCHED = (DEPLOYMENT, VIRTUAL_SERVICE, SERVICE, DESTINATION_RULE)
@@ -53,15 +59,23 @@ class Subject:
     listed: Object | None = None
 
 
+Handle = Callable[[World, Subject, Cause], SerinusError | None]
+"""What is done with one of the canaries that an event is about; what went wrong with it is given back."""
+
+
 def step_each(world: World, subjects: Sequence[Subject], cause: Cause) -> list[SerinusError]:
     """Step each of them; what went wrong with some, after all have had their turn."""
+    return _each(world, subjects, cause, _guarded)
+
+
+def _each(world: World, subjects: Sequence[Subject], cause: Cause, handle: Handle) -> list[SerinusError]:
     begun = world.now()
 
     def one(subject: Subject) -> Callable[[], SerinusError | None]:
         def made() -> SerinusError | None:
             if world.now() - begun > BUDGET:
                 return None
-            return _guarded(world, subject, cause)
+            return handle(world, subject, cause)
 
         return made
 
@@ -75,6 +89,22 @@ def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | Non
         if isinstance(error, BadCanary | Held):
             _tell(world, subject, error)
         return error
+    return None
+
+
+def _announced(world: World, subject: Subject, cause: Cause) -> SerinusError | None:
+    """Tell the sink that this canary is due. Any refusal is for the next tick to make good."""
+    sink, listed = world.config.sink, subject.listed
+    assert sink and listed  # noqa: S101, PT018  the settings say so, and a tick lists them
+    post = due_post(sink, listed, cause.id, world.identity())
+    request = Request(method="POST", url=post.url, headers=post.headers, body=post.body, timeout=SINK_TIMEOUT)
+    try:
+        status = world.http.send(request).status
+    except Unavailable as error:
+        return error
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Unavailable(f"the sink has refused the event with status {status}")
+    log.info("%s/%s %s: due, told to the sink", subject.ref.namespace, subject.ref.name, cause.kind.value)
     return None
 
 
@@ -96,14 +126,17 @@ def answer(errors: Iterable[SerinusError]) -> None:
 
 
 def sweep(world: World, namespaces: Sequence[str], cause: Cause) -> None:
-    """Step all canaries that are due, longest waiting first. An invalid one gets an Event and stops no other.
+    """Step all canaries that are due, longest waiting first, or tell the sink of each. An invalid one gets an Event and
+    stops no other.
 
-    Raises Unavailable when some could not be stepped and asking again may help.
+    Raises Unavailable when some could not be stepped, or told, and asking again may help.
     """
     subjects = _due(world, namespaces)
-    temporary = [error for error in step_each(world, subjects, cause) if isinstance(error, Temporary)]
+    handle, done = (_announced, "told to the sink") if world.config.fan_out else (_guarded, "stepped")
+    errors = _each(world, subjects, cause, handle)
+    temporary = [error for error in errors if isinstance(error, Temporary)]
     if temporary:
-        raise Unavailable(f"{len(temporary)} of {len(subjects)} canaries could not be stepped: {temporary[0]}")
+        raise Unavailable(f"{len(temporary)} of {len(subjects)} canaries could not be {done}: {temporary[0]}")
 
 
 def _due(world: World, namespaces: Sequence[str]) -> list[Subject]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from handlers.events import cloudevent
-from handlers.events.event import Event
-from handlers.notifiers.knative import Sink, event_post
+from handlers.events.event import CANARY_DUE, Event
+from handlers.events.tick import Tick, tick
+from handlers.notifiers.knative import Sink, due_post, event_post
 from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.canary import parse
 from handlers.rollout.state import Kind, Message, Phase
@@ -76,3 +77,27 @@ def test_who_we_are(token: str, expected: Any) -> None:
 def test_a_time_in_another_zone_is_the_same() -> None:
     """Times are told in UTC."""
     assert posted().headers["ce-time"] == (AT + timedelta()).isoformat().replace("+00:00", "Z")
+
+
+def due(cause: str = "/ping 1", uid: str = "u", **extensions: str) -> Post:
+    """What is posted for a canary that a tick has found due."""
+    written = a_canary()
+    listed = {**written, "metadata": {**written["metadata"], "uid": uid}}
+    return due_post(Sink(url="http://broker.test", extensions=extensions), listed, cause, "t")
+
+
+def test_a_canary_that_is_due() -> None:
+    """It is an event that our own handler reads, kept in order with the others of its canary, sent as who we are."""
+    event = read(due(team="shop"))
+    assert (event.type, event.subject, event.time) == (CANARY_DUE, "app", None)
+    assert event.source == "/apis/flagger.app/v1beta1/namespaces/shop/canaries/app"
+    assert event.extensions == {"partitionkey": "shop/app", "team": "shop"}
+    assert tick(event) == Tick("shop", "app")
+    assert due().headers["Authorization"] == "Bearer t"
+
+
+def test_a_tick_that_is_delivered_twice_makes_the_same_events() -> None:
+    """The event is told by the tick and the canary, and by nothing else."""
+    assert due() == due()
+    assert read(due()).id == read(due(team="shop")).id
+    assert len({read(post).id for post in (due(), due("/ping 2"), due(uid="another"))}) == 3
