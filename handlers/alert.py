@@ -12,10 +12,14 @@ from handlers.step.sweep import Subject, answer, step_each
 def handle(world: World, namespaces: Sequence[str], alerts: Sequence[Alert], event_id: str) -> None:
     """Raises BadCanary, and Temporary for what asking again can help. Resolved alerts say nothing."""
     errors = []
-    for alert in alerts:
-        if alert.status is Status.FIRING and (not namespaces or alert.namespace in namespaces):
-            errors += step_each(world, _subjects(world, alert), _cause(alert, event_id))
+    for alert in firing(alerts, namespaces):
+        errors += step_each(world, subjects(world, alert), _cause(alert, event_id))
     answer(errors)
+
+
+def firing(alerts: Sequence[Alert], namespaces: Sequence[str]) -> list[Alert]:
+    """Those that are on, and about a namespace of ours."""
+    return [one for one in alerts if one.status is Status.FIRING and (not namespaces or one.namespace in namespaces)]
 
 
 def _cause(alert: Alert, event_id: str) -> Cause:
@@ -31,7 +35,7 @@ def _cause(alert: Alert, event_id: str) -> Cause:
     )
 
 
-def _subjects(world: World, alert: Alert) -> list[Subject]:
+def subjects(world: World, alert: Alert) -> list[Subject]:
     """The Canary of that name; rules that can only name the workload find it by its target."""
     ref = Ref(CANARY, alert.namespace, alert.canary)
     if raw := world.cluster.get(ref):

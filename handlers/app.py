@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from handlers import alert, answers, gate, job, logs, sync, tick, traces
+from handlers import alert, answers, dead_letter, gate, job, logs, sync, tick, traces
 from handlers.adapters.tokens import WebhookTokens
 from handlers.auth import Authenticator, Review
 from handlers.errors import TooLarge
@@ -29,6 +29,8 @@ from handlers.wiring import Wiring, build, config_of
 log = logging.getLogger(__name__)
 
 View = Callable[[], Response]
+Heard = Callable[[World, tuple[str, ...], Mapping[str, str], bytes], None]
+"""What is done with headers and body of a request that nobody waits for an answer to."""
 LIMIT = 1024 * 1024
 """Bytes of a body. Argo CD lists every resource of an application; the other senders need a few kilobytes."""
 
@@ -65,26 +67,16 @@ def routed(settings: Settings, wiring: Wiring, authenticator: Authenticator) -> 
     telemetry = Telemetry(settings.namespaces)
     answers.install(app, telemetry.requests)
 
-    def heard(handle: Callable[[World, Request, bytes], None]) -> View:
+    def heard(handle: Heard) -> View:
         def view() -> Response:
-            handle(wiring.world(), request, _body(request))
+            handle(wiring.world(), settings.namespaces, dict(request.headers), _body(request))
             return Response(status=204)
 
         return _known(authenticator, view)
 
-    def event(world: World, incoming: Request, body: bytes) -> None:
-        found = cloudevent.read(dict(incoming.headers), body)
-        if found.type not in EVENTS:
-            log.info("event of type %r is not ours", found.type)
-            return
-        with world.span(f"process {found.type}", found.extensions):
-            _dispatch(world, settings.namespaces, found)
-
-    def alerts(world: World, _: Request, body: bytes) -> None:
-        alert.handle(world, settings.namespaces, alertmanager.read(body), "")
-
-    app.add_url_rule("/", "event", heard(event), methods=["POST"])
-    app.add_url_rule("/alertmanager", "alertmanager", heard(alerts), methods=["POST"])
+    app.add_url_rule("/", "event", heard(_event), methods=["POST"])
+    app.add_url_rule("/dead-letter", "dead-letter", heard(dead_letter.handle), methods=["POST"])
+    app.add_url_rule("/alertmanager", "alertmanager", heard(_alerts), methods=["POST"])
     # for anybody: what it says are names, weights and measured values, and it costs one list every few seconds
     app.add_url_rule("/metrics", "metrics", lambda: Response(telemetry.text(wiring.world()), content_type=CONTENT_TYPE))
     Health(wiring, authenticator, settings.namespaces, time.monotonic).add(app)
@@ -136,6 +128,19 @@ def _known(authenticator: Authenticator, view: View) -> View:
 
 def _text(reply: gate.Reply) -> Response:
     return answers.text(reply.status, f"{reply.text}\n" if reply.text else "")
+
+
+def _alerts(world: World, namespaces: tuple[str, ...], _: Mapping[str, str], body: bytes) -> None:
+    alert.handle(world, namespaces, alertmanager.read(body), "")
+
+
+def _event(world: World, namespaces: tuple[str, ...], headers: Mapping[str, str], body: bytes) -> None:
+    event = cloudevent.read(headers, body)
+    if event.type not in EVENTS:
+        log.info("event of type %r is not ours", event.type)
+        return
+    with world.span(f"process {event.type}", event.extensions):
+        _dispatch(world, namespaces, event)
 
 
 def _dispatch(world: World, namespaces: tuple[str, ...], event: Event) -> None:

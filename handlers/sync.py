@@ -32,17 +32,21 @@ _ABOUT = frozenset(kind.name for kind in _KINDS)
 
 def handle(world: World, namespaces: Sequence[str], event: Event) -> None:
     """Raises BadEvent, BadCanary, and Temporary for what asking again can help."""
-    about = synced(event)
     cause = Cause(kind=CauseKind.SYNC, id=f"{event.source} {event.id}")
+    answer(step_each(world, subjects(world, namespaces, event), cause))
+
+
+def subjects(world: World, namespaces: Sequence[str], event: Event) -> list[Subject]:
+    """The canaries that have something among the resources. Raises BadEvent and Unavailable."""
+    about = synced(event)
     wanted = {item.namespace for item in about.resources if item.kind in _ABOUT}
-    subjects = [
+    return [
         Subject(Ref(CANARY, namespace, str(metadata(item)["name"])), item)
         for namespace in sorted(wanted)
         if not namespaces or namespace in namespaces
         for item in world.cluster.list(CANARY, namespace)
         if _among(about, namespace, item)
     ]
-    answer(step_each(world, subjects, cause))
 
 
 def _among(about: Synced, namespace: str, canary: Object) -> bool:

@@ -65,6 +65,8 @@ def events() -> str:
         "| `POST /run-job` | a Canary's webhook, with `jobTemplate` or `jobSpec` in its metadata "
         "| runs a Job for it and answers how that went ([docs/jobs.md](docs/jobs.md)) |"
     )
+    lost = "in the log, and as an Event on each canary that it is about"
+    rows.append(f"| `POST /dead-letter` | any event that a broker could not deliver | records it: {lost} |")
     scraped = "Flagger's metrics and this process's for Prometheus ([docs/metrics.md](docs/metrics.md))"
     rows.append(f"| `GET /metrics` | - | {scraped}; open to anybody who can reach the port |")
     rows.append(
