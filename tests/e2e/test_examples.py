@@ -16,7 +16,7 @@ from tests.sandbox.agents.conftest import HAS_METRICS
 
 SHOP = KNATIVE / "examples" / "shop"
 HOOKS = (
-    "http://loadtester.shop.svc.cluster.local",
+    "http://loadtester.loadtester.svc.cluster.local",
     "http://serinus.serinus.svc.cluster.local",
     "https://hooks.slack.com",
 )

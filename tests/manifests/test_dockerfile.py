@@ -66,11 +66,11 @@ def test_the_last_stage_is_the_handlers() -> None:
 
 def test_threads_are_as_many_as_knative_sends() -> None:
     """A pod is given no request that would have to wait for a thread."""
-    (limit,) = (
+    (limit,) = {
         item["spec"]["template"]["spec"]["containerConcurrency"]
         for item in objects("Service")
         if "template" in item["spec"]
-    )
+    }
     assert serving.threads == limit
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
+from flask import Flask
 
 from handlers.app import routed
 from handlers.auth import Authenticator, Review
@@ -18,7 +20,7 @@ from handlers.settings import PREFIX, Settings
 from handlers.settings_table import SETTINGS
 from handlers.wiring import Wiring
 from tests.lab import new_lab
-from tests.manifests.files import ALERTMANAGER, containers, documents, inside, objects, paths
+from tests.manifests.files import ALERTMANAGER, KNATIVE, containers, documents, inside, objects, paths, run
 
 HOST = "serinus.serinus.svc.cluster.local"
 HANDLERS = [item for item in containers() if item["name"] == "handlers"]
@@ -37,6 +39,13 @@ def environ(container: dict[str, Any]) -> dict[str, str]:
     return {item["name"]: item["value"] for item in container.get("env", ())}
 
 
+def knative_service(name: str) -> dict[str, Any]:
+    """A Knative Service, by name."""
+    services = [item for item in objects("Service") if item["apiVersion"] == "serving.knative.dev/v1"]
+    (found,) = (item for item in services if item["metadata"]["name"] == name)
+    return found
+
+
 def texts(node: object) -> Iterator[str]:
     """Every string in a document."""
     for mapping in inside(node):
@@ -51,11 +60,16 @@ def urls() -> Iterator[str]:
             yield from (word.partition("url: ")[2] or word.split("=")[-1] for word in text.splitlines() if HOST in word)
 
 
-def test_urls_are_served() -> None:
-    """Senders post to paths that the app answers."""
+def served() -> Flask:
+    """The app, with all its paths."""
     settings = Settings.from_env({"SERINUS_NO_AUTH": "true"})
     lab = new_lab()
-    app = routed(settings, Wiring(lambda: lab.world), Authenticator(settings, NoReview(), lambda: 0.0))
+    return routed(settings, Wiring(lambda: lab.world), Authenticator(settings, NoReview(), lambda: 0.0))
+
+
+def test_urls_are_served() -> None:
+    """Senders post to paths that the app answers."""
+    app = served()
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     gets = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     handlers = [item for item in objects() if item["metadata"]["name"] == "serinus"]
@@ -77,9 +91,20 @@ def test_ticks_are_not_retried_into_the_next() -> None:
     for kind in (PING, CANARY_DUE):
         assert deliveries[kind]["retry"] == 1
         assert deliveries[kind]["timeout"] == "PT25S"
+        assert "deadLetterSink" not in deliveries[kind]
     for kind in (SYNCED, ALERT):
         assert deliveries[kind]["retry"] == 10
         assert deliveries[kind]["backoffPolicy"] == "exponential"
+
+
+def test_what_is_given_up_is_recorded() -> None:
+    """Dead letters go to a Service that is there, on a path that it serves, with a token that it takes."""
+    sinks = [found for item in objects("Trigger") if (found := item["spec"]["delivery"].get("deadLetterSink"))]
+    assert len(sinks) == 2
+    for sink in sinks:
+        knative_service(sink["ref"]["name"])
+        assert sink["uri"] in {rule.rule for rule in served().url_map.iter_rules() if "POST" in (rule.methods or ())}
+        assert sink["audience"] == environ(HANDLERS[-1])["SERINUS_OIDC_AUDIENCE"]
 
 
 @pytest.mark.parametrize("container", HANDLERS, ids=["cron", "knative"])
@@ -124,9 +149,68 @@ def test_containers_are_locked_down() -> None:
 
 def test_the_handlers_are_never_cold() -> None:
     """An alert does not wait for a start, and one pod is given no more requests than it has threads."""
-    (template,) = (item["spec"]["template"] for item in objects("Service") if "template" in item["spec"])
+    template = knative_service("serinus")["spec"]["template"]
     assert template["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] == "1"
     assert template["spec"]["containerConcurrency"] == 8
+
+
+def test_references_are_to_what_is_there() -> None:
+    """A sink, a subscriber, a subject and an EventPolicy name an object of ours that exists."""
+    there = {(item["apiVersion"], item["kind"], item["metadata"]["name"]) for item in objects()}
+    kinds = ("Trigger", "PingSource", "SinkBinding", "EventTransform", "EventPolicy")
+    nodes = [node for kind in kinds for item in objects(kind) for node in inside(item["spec"])]
+    named = {
+        (node["apiVersion"], node["kind"], node["name"]) for node in nodes if {"apiVersion", "name"} <= node.keys()
+    }
+    assert len(named) == 3
+    assert named <= there
+
+
+def test_ticks_come_every_ten_seconds() -> None:
+    """As often as the shortest interval that a Canary may have; six fields, for the first are seconds."""
+    (source,) = objects("PingSource")
+    assert source["spec"]["schedule"] == "*/10 * * * * *"
+
+
+def test_network_policies_are_about_pods_that_are_there() -> None:
+    """Whom a policy selects is said by a label that one of our pods has, or that Knative gives to its pods."""
+    ours = {
+        labels["app.kubernetes.io/name"]
+        for item in objects()
+        for node in inside(item)
+        if "spec" in node
+        and (labels := (node.get("metadata") or {}).get("labels") or {}).keys() & {"app.kubernetes.io/name"}
+    }
+    for policy in objects("NetworkPolicy"):
+        selector = policy["spec"]["podSelector"]
+        label = (selector.get("matchLabels") or {}).get("app.kubernetes.io/name")
+        assert label in ours or not selector or "knative.dev/" in str(selector)
+
+
+def test_nobody_talks_but_who_is_let() -> None:
+    """In the namespace of the handlers, pods that no other policy names may neither be asked nor ask."""
+    (default,) = (item for item in objects("NetworkPolicy") if item["metadata"]["name"] == "default-deny")
+    assert default["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_the_kafka_broker_spreads_what_is_due() -> None:
+    """There a tick tells the broker of each canary, whose events come in their order; alerts wait for nothing."""
+    built = {
+        (item["kind"], item["metadata"]["name"]): item
+        for item in yaml.safe_load_all(run("kubectl", "kustomize", KNATIVE / "kafka"))
+        if item["apiVersion"] != "v1"
+    }
+    (container,) = built["Service", "serinus"]["spec"]["template"]["spec"]["containers"]
+    settings = Settings.from_env({**environ(container), "K_SINK": "http://broker"})
+    order = {name: item["metadata"].get("annotations") for (kind, name), item in built.items() if kind == "Trigger"}
+    assert settings.fan_out
+    assert order == {
+        "serinus-tick": None,
+        "serinus-due": {"kafka.eventing.knative.dev/delivery.order": "ordered"},
+        "serinus-synced": None,
+        "serinus-alert": None,
+    }
+    assert built["Broker", "serinus"]["metadata"]["annotations"] == {"eventing.knative.dev/broker.class": "Kafka"}
 
 
 def test_the_cron_job_sends_a_tick(tmp_path: Path) -> None:

@@ -72,10 +72,36 @@ def test_secrets_stand_in_a_role_of_their_own() -> None:
 
 
 def test_bindings_bind_what_is_there() -> None:
-    """A binding names a role that exists, for the account that the handlers run as."""
+    """A binding names a role that exists, for an account that exists; Jobs are run by another than the handlers'."""
     roles = {(item["kind"], item["metadata"]["name"]) for kind in ("ClusterRole", "Role") for item in objects(kind)}
     accounts = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in objects("ServiceAccount")}
     bindings = [*objects("ClusterRoleBinding"), *objects("RoleBinding")]
     assert {(item["roleRef"]["kind"], item["roleRef"]["name"]) for item in bindings} == roles
     bound = {(subject["namespace"], subject["name"]) for item in bindings for subject in item["subjects"]}
-    assert bound == {("serinus", "serinus")} <= accounts
+    assert bound == {("serinus", "serinus"), ("serinus", "serinus-run-job")} <= accounts
+
+
+@pytest.mark.parametrize(
+    ("account", "kinds"),
+    [
+        pytest.param("serinus", set(KINDS) - {JOB, CRON_JOB}, id="the handlers run no Jobs"),
+        pytest.param("serinus-run-job", {CANARY, JOB, CRON_JOB}, id="what runs Jobs does nothing else"),
+    ],
+)
+def test_each_account_has_its_own_rights(account: str, kinds: set[Kind]) -> None:
+    """What the roles that are bound to an account allow is about these kinds."""
+    bindings = [*objects("ClusterRoleBinding"), *objects("RoleBinding")]
+    names = {item["roleRef"]["name"] for item in bindings if item["subjects"][0]["name"] == account}
+    roles = [*objects("ClusterRole"), *objects("Role")]
+    found = [rule for item in roles if item["metadata"]["name"] in names for rule in item["rules"]]
+    known = {(kind.group, kind.plural): kind for kind in KINDS}
+    about = {(group, resource) for rule in found for group in rule["apiGroups"] for resource in rule["resources"]}
+    assert {known[one] for one in about if one in known} == kinds
+
+
+def test_who_needs_no_rights_has_none() -> None:
+    """Pods that say nothing to the API server have no token for it: the clock and the load tester."""
+    unbound = [
+        item for item in objects("ServiceAccount") if item["metadata"]["name"] in {"serinus-ticks", "loadtester"}
+    ]
+    assert [item["automountServiceAccountToken"] for item in unbound] == [False, False]

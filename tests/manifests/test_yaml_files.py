@@ -30,21 +30,44 @@ def test_objects_say_what_and_who_they_are(path: Path) -> None:
         assert document["kind"] in BUILDS or document["metadata"]["name"]
 
 
-@pytest.mark.parametrize("folder", ["", "base", "cron"])
+INSTALLED = ["", "cron", "cron/run-job", "event-transform", "kafka", "loadtester", "run-job"]
+"""The folders that a user applies."""
+
+
+@pytest.mark.parametrize("folder", INSTALLED)
 def test_kustomize_builds(folder: str) -> None:
     """A folder with a kustomization builds, each object once."""
     built = [*yaml.safe_load_all(run("kubectl", "kustomize", KNATIVE / folder))]
-    ids = [(item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]) for item in built]
+    ids = [(item["apiVersion"], item["kind"], item["metadata"]["name"]) for item in built]
     assert len(ids) == len(set(ids)) > 0
 
 
-@pytest.mark.parametrize("folder", ["", "cron"])
-def test_the_image_is_set_in_one_place(folder: str) -> None:
-    """Every container gets the image of the kustomization."""
-    (image,) = documents(KNATIVE / folder / "kustomization.yaml")[0]["images"]
+@pytest.mark.parametrize("folder", INSTALLED)
+def test_images_are_set_in_one_place(folder: str) -> None:
+    """Every container gets an image of the component, and the load tester its own."""
+    named = documents(KNATIVE / "image" / "kustomization.yaml")[0]["images"]
+    ours = {image["name"]: f"{image['newName']}:{image['newTag']}" for image in named}
     built = run("kubectl", "kustomize", KNATIVE / folder)
-    images = {line.split("image: ")[1] for line in built.splitlines() if "image: " in line}
-    assert images == {f"{image['newName']}:{image['newTag']}"}
+    found = {line.split("image: ")[1] for line in built.splitlines() if "image: " in line}
+    name = {"loadtester": "serinus-loadtester", "event-transform": ""}.get(folder, "serinus")
+    assert found == ({ours[name]} if name else set())
+
+
+def test_what_is_installed_on_top_is_not_in_what_is_below() -> None:
+    """No two folders that are applied beside each other have an object in common but the definitions of the image."""
+    stacks = [("", "run-job", "loadtester", "event-transform"), ("cron", "cron/run-job", "loadtester")]
+    for stack in stacks:
+        built = [item for folder in stack for item in yaml.safe_load_all(run("kubectl", "kustomize", KNATIVE / folder))]
+        ids = [(item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]) for item in built]
+        assert len(ids) == len(set(ids))
+
+
+def test_every_file_is_used() -> None:
+    """A manifest that is no example is named by the kustomization beside it, or it would be forgotten."""
+    for path in paths():
+        if path.name != "kustomization.yaml" and not {"examples", "argocd"} & set(path.parts):
+            (kustomization,) = documents(path.with_name("kustomization.yaml"))
+            assert path.name in kustomization["resources"]
 
 
 def test_no_secret_is_in_a_manifest() -> None:

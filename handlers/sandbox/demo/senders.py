@@ -19,7 +19,7 @@ from handlers.sandbox.process import http
 from handlers.wiring import now
 
 TICK_SECONDS = 10 / SCALE
-"""Between two ticks: the schedule of knative/ticks.yaml, every ten seconds, scaled."""
+"""Between two ticks: the schedule of knative/default/ticks.yaml, every ten seconds, scaled."""
 TIMEOUT = 30
 DONE = 204
 
