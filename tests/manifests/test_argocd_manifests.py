@@ -4,13 +4,16 @@ import json
 import re
 from typing import Any
 
+import pytest
 import yaml
+from lupa.lua51 import LuaRuntime
 
 from handlers.events import argocd, cloudevent
 from handlers.events.event import SYNCED
 from handlers.rollout.history import HISTORY
 from handlers.rollout.objects.ownership import MANAGER
-from handlers.rollout.state import STATE
+from handlers.rollout.state import STATE, Phase
+from tests.lab import at, new_lab
 from tests.manifests.files import KNATIVE, ROOT, documents
 
 CONFIG, APPLICATION, SETTINGS = (
@@ -72,6 +75,48 @@ def test_our_fields_are_no_drift() -> None:
 
 def test_a_step_refreshes_nothing() -> None:
     """The pointers (RFC 6901) are to the annotations that a step writes, and to the status."""
-    (updates,) = SETTINGS["data"].values()
+    updates = SETTINGS["data"]["resource.customizations.ignoreResourceUpdates.flagger.app_Canary"]
     pointers = [pointer.replace("~1", "/") for pointer in yaml.safe_load(updates)["jsonPointers"]]
     assert pointers == [f"/metadata/annotations/{STATE}", f"/metadata/annotations/{HISTORY}", "/status"]
+
+
+def health(status: dict[str, Any] | None) -> tuple[str, str]:
+    """What the health check says of a Canary with this status, or without one."""
+    lua = LuaRuntime()
+    script = SETTINGS["data"]["resource.customizations.health.flagger.app_Canary"]
+    found = lua.execute(
+        f"local obj = ...\n{script}", lua.table_from({"status": status} if status else {}, recursive=True)
+    )
+    return found["status"], found["message"]
+
+
+HEALTH = {
+    Phase.INITIALIZED: "Healthy",
+    Phase.SUCCEEDED: "Healthy",
+    Phase.FAILED: "Degraded",
+    Phase.WAITING: "Suspended",
+    Phase.WAITING_PROMOTION: "Suspended",
+}
+"""All others are under way."""
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_each_phase_has_a_health(phase: Phase) -> None:
+    """No phase is Unknown, which would hide the health of the whole Application."""
+    assert health({"phase": phase.value, "canaryWeight": 0})[0] == HEALTH.get(phase, "Progressing")
+
+
+@pytest.mark.parametrize("status", [None, {"phase": "", "canaryWeight": 0}], ids=["no status", "no phase"])
+def test_a_canary_that_nobody_has_looked_at_is_under_way(status: dict[str, Any] | None) -> None:
+    """A Canary without a status is no mistake in the check."""
+    assert health(status) == ("Progressing", "no step has been made yet")
+
+
+def test_the_health_says_how_far_it_is() -> None:
+    """Phase, weight and what the condition says, from a status as the handlers write it."""
+    lab = at(new_lab(), "Progressing", 20)
+    said = health(lab.canary["status"])
+    assert said == (
+        "Progressing",
+        "Progressing, 20 % to the canary: New revision detected, progressing canary analysis.",
+    )
