@@ -67,10 +67,9 @@ def test_prometheus_runs_with_the_shipped_rules() -> None:
     used = {"groups": alerting.rules(shipped, 30)}
     found = changed(shipped, used)
     assert {name.rpartition(".")[2] for name in found} == {"interval", "for", "expr"}
+    shorter = {"30s": "1000ms", "2m": "4000ms", "15s": "500ms"}
     for name, (before, after) in found.items():
-        expected = {"interval": "500ms", "for": "1000ms"}.get(
-            name.rpartition(".")[2], before.replace("[1m]", "[2000ms]")
-        )
+        expected = shorter.get(before, before.replace("[1m]", "[2000ms]").replace("[5m]", "[10000ms]"))
         assert after == expected, name
 
 

@@ -1,12 +1,14 @@
 """Prometheus' rules find a bad canary and nothing else; Alertmanager sends it to the handlers."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.manifests.files import ALERTMANAGER, documents, run
+from tests.manifests import operator_rule
+from tests.manifests.files import ALERTMANAGER, documents, inside, objects, run
 
 RULES = ALERTMANAGER / "rules.yml"
 CONFIG = ALERTMANAGER / "alertmanager.yml"
@@ -27,22 +29,42 @@ def test_the_rules_fire_when_they_should() -> None:
     run("promtool", "test", "rules", Path(__file__).with_name("rules_test.yml"))
 
 
+def test_the_operator_gets_the_same_rules() -> None:
+    """The PrometheusRule is made of the file; `python -m tests.manifests.operator_rule` writes it."""
+    assert operator_rule.FILE.read_text() == operator_rule.made()
+    (made,) = documents(operator_rule.FILE)
+    assert made["spec"] == documents(RULES)[0]
+
+
+def test_the_operators_scrape_keeps_the_canarys_namespace() -> None:
+    """The label `namespace` says where the canary is, and the pods are found by a label that they have."""
+    (monitor,) = documents(ALERTMANAGER / "operator" / "pod-monitor.yaml")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["honorLabels"]
+    selected = monitor["spec"]["selector"]["matchLabels"].items()
+    pods = [node for item in objects() for node in inside(item) if "containers" in (node.get("spec") or ())]
+    labelled = [(node.get("metadata") or {}).get("labels") or {} for node in pods]
+    assert sum(selected <= labels.items() for labels in labelled) == 2  # with Knative and without
+
+
 def test_alerts_name_their_canary() -> None:
     """The labels that the handlers and the route need are there, and no label has a value that changes."""
-    alerts = [rule for rule in rules() if "alert" in rule]
-    assert alerts
-    for alert in alerts:
+    alerts = {rule["alert"]: rule for rule in rules() if "alert" in rule}
+    rolling_back = {name for name, alert in alerts.items() if alert["labels"].get("serinus") == "true"}
+    assert rolling_back == {"CanaryErrorRate", "CanaryLatency", "CanaryRestarts"}
+    assert alerts.keys() - rolling_back == {"CanaryNoTraffic"}
+    for alert in alerts.values():
         labels = alert["labels"]
         assert {"namespace", "canary"} <= labels.keys()
-        assert labels["serinus"] == "true"
         assert not any("$value" in value for value in labels.values())
         assert {"value", "summary", "description"} <= alert["annotations"].keys()
 
 
 def test_the_window_is_in_the_recordings_only() -> None:
     """Who wants another window changes it where something is recorded, and needs to look nowhere else."""
-    assert all("[1m]" in rule["expr"] for rule in rules() if "record" in rule)
-    assert not any("[" in rule["expr"] for rule in rules() if "alert" in rule)
+    windows = re.compile(r"\[\d+[a-z]\]")
+    assert sum(bool(windows.search(rule["expr"])) for rule in rules() if "record" in rule) == 4
+    assert not any(windows.search(rule["expr"]) for rule in rules() if "alert" in rule)
 
 
 @pytest.mark.parametrize("window", ["2s", "5m"])

@@ -7,7 +7,7 @@ import yaml
 
 from tests.manifests.files import ALERTMANAGER, BUILDS, KNATIVE, ROOT, documents, objects, paths, run
 
-ALL = [*paths(), *sorted(ALERTMANAGER.glob("*.yml"))]
+ALL = [*paths(), *sorted(ALERTMANAGER.glob("*.yml")), *sorted(ALERTMANAGER.rglob("*.yaml"))]
 
 
 def name(path: Path) -> str:
