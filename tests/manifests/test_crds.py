@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from handlers.sandbox.crds import definitions
-from tests.manifests.files import KNATIVE, ROOT, documents, run
+from tests.manifests.files import KNATIVE, ROOT, documents
 
 FOLDER = ROOT / "handlers" / "crds"
 OURS = [document for document in definitions() if document["spec"]["group"] == "flagger.app"]
@@ -42,16 +42,3 @@ def test_they_are_left_out_where_flagger_has_its_own() -> None:
     assert {item["metadata"]["name"] for item in deleted} == {item["metadata"]["name"] for item in OURS}
     assert {item["$patch"] for item in deleted} == {"delete"}
     assert [patch["target"]["name"] for patch in component["patches"]] == [item["metadata"]["name"] for item in deleted]
-
-
-def test_kustomize_leaves_them_out() -> None:
-    """An installation with the component is the one without it, but for the definitions."""
-    with_crds = kinds(run("kubectl", "kustomize", KNATIVE / "cron"))
-    without = kinds(run("kubectl", "kustomize", ROOT / "tests" / "manifests" / "without-crds"))
-    assert with_crds - without == {("CustomResourceDefinition", item["metadata"]["name"]) for item in OURS}
-    assert without <= with_crds
-
-
-def kinds(built: str) -> set[tuple[str, str]]:
-    """Kind and name of each object."""
-    return {(item["kind"], item["metadata"]["name"]) for item in yaml.safe_load_all(built)}
