@@ -177,6 +177,13 @@ def test_a_promotion_that_fails_on_both_sides_moves_nothing() -> None:
     assert (decision.actions, decision.state.phase, decision.state.weight) == ((), Phase.FAILED, 50)
 
 
+def test_what_is_put_back_is_what_is_meant() -> None:
+    """A mirror that the state still speaks of is over with the copy, or it would be put back for ever."""
+    s = promoting(primary=STUCK, waiting="primary", routes=Weights(50, 50, mirrored=True))
+    s = replace(s, state=replace(s.known, mirrored=True))
+    assert decided(s).actions == (Route(50),)
+
+
 def test_a_primary_that_is_gone_is_told() -> None:
     """It has no reason of its own."""
     decision = decided(promoting(50, primary=None, target=a_target(ready=False, pods=1), deadline=DEADLINE))

@@ -16,7 +16,7 @@ from handlers.rollout.decision import (
     waiting,
     warning,
 )
-from handlers.rollout.rules.rollback import as_it_is, promotion_failed
+from handlers.rollout.rules.rollback import promotion_failed
 from handlers.rollout.rules.scaling import scaler
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
@@ -72,7 +72,7 @@ def stuck(s: Snapshot, _: Findings) -> Decision:
     meant = Weights(FULL - s.known.weight, s.known.weight, matched=s.known.matched)
     if s.canary_ready and s.known.weight and s.routes != meant:
         told = f"put the routes back to {s.known.weight} %"
-        return Decision(told=told, actions=(as_it_is(s),), state=settle(s))
+        return Decision(told=told, actions=(Route(s.known.weight, matched=s.known.matched),), state=settle(s))
     return waiting(s, "primary", text, told=text)
 
 
@@ -137,7 +137,7 @@ def finalise(s: Snapshot, _: Findings) -> Decision:
 def holding(s: Snapshot, _: Findings) -> Decision:
     """A promotion failed and the canary serves: shift as soon as the primary recovers (protocol rule 13)."""
     state = s.known
-    if s.primary and s.primary.promoted == state.revision:
+    if s.primary and s.promoted == state.revision:
         if s.primary.ready:
             return _all_to_primary(s, "it has recovered")
         if _canary_gone(s):
