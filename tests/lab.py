@@ -236,6 +236,7 @@ def a_lab(
 ) -> Lab:
     """The ports around a cluster."""
     clock = Clock(moment)
+    api.store.now = clock
     cluster, webhooks, prometheus = ApiCluster(api), Webhooks(), Prometheus()
     nonces = count(1)
     world = World(
