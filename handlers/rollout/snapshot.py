@@ -72,6 +72,7 @@ class Options:
 class Snapshot:
     """All that `decide` knows. `mine`: what the nonces of this very event begin with, once it has left a claim behind.
 
+    `inherited`: where Flagger, or whoever has written `.status`, has left a canary that has no state.
     `drift`: generated objects differ from what the spec says; known only when all of them were read.
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
@@ -81,6 +82,7 @@ class Snapshot:
     cause: Cause
     canary: Canary
     state: State | None
+    inherited: State | None = None
     target: Target | None
     primary: Primary | None
     routes: Weights | None
@@ -94,7 +96,7 @@ class Snapshot:
     @property
     def known(self) -> State:
         """The state, or the one of a canary that nobody has looked at yet."""
-        return self.state or State()
+        return self.state or self.inherited or State()
 
     @property
     def hold(self) -> str:

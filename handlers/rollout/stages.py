@@ -26,6 +26,7 @@ class Stage(Enum):
     TARGET_MISSING = "target missing"
     SCALER_MISSING = "autoscaler missing"
     BOOTSTRAP = "bootstrap"
+    TAKEN_OVER = "taken over"
     ROLLING_BACK = "rollback under way"
     COPIED = "copy under way"
     COPYING = "configs copied"
@@ -99,6 +100,8 @@ def _free(s: Snapshot) -> Stage:
             return Stage.ROLLING_BACK
     if s.canary.suspend:
         return Stage.SUSPENDED
+    if state is None and s.inherited:
+        return Stage.TAKEN_OVER
     if begun := _begun(s):
         return begun
     if s.target is None:

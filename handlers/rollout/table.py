@@ -5,12 +5,12 @@ diagram are made from it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
-from handlers.rollout.rules import advance, deletion, hold, promotion, resting, rollback
+from handlers.rollout.rules import advance, deletion, hold, promotion, resting, rollback, takeover
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.stages import Stage
@@ -75,6 +75,7 @@ TABLE: Mapping[Stage, Row] = {
         (Ask.SERVERS,),
         Intent.BOOTSTRAP,
     ),
+    Stage.TAKEN_OVER: Row(takeover.take_over, "write down where Flagger has left it, and go on from there"),
     Stage.AT_REST: Row(resting.at_rest, "nothing"),
     Stage.ADRIFT: Row(resting.adrift, "put Services, routes and our own replicas back"),
     Stage.PRIMARY_MISSING: Row(
@@ -199,4 +200,8 @@ _BUILTIN = (SUCCESS_RATE, DURATION)
 
 def decide(s: Snapshot, stage: Stage, findings: Sequence[Finding]) -> Decision:
     """What this step does. Total: every snapshot and every set of findings has a decision."""
-    return TABLE[stage].rule(s, findings)
+    decision = TABLE[stage].rule(s, findings)
+    if s.state or not s.inherited or decision.untouched or stage is Stage.TAKEN_OVER:
+        return decision
+    # an alert was the first thing that was heard of it
+    return replace(decision, reasons=(takeover.taken_over(s), *decision.reasons))

@@ -37,6 +37,15 @@ class Split:
     previous_cookie: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The session cookies of a route, `name=value`: of both sides, and of a run that is over."""
+
+    canary: str = ""
+    primary: str = ""
+    previous: str = ""
+
+
 def highest(analysis: Analysis) -> int:
     """The weight at which a canary is promoted.
 

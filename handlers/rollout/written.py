@@ -41,3 +41,11 @@ def moment(value: Any) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone")
     return moment
+
+
+def time_or_none(value: Any) -> datetime | None:
+    """A time that somebody else has written; None when it is none."""
+    try:
+        return moment(value)
+    except (ValueError, TypeError):
+        return None

@@ -19,7 +19,7 @@ from handlers.rollout.objects.ownership import (
     with_metadata,
 )
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.weights import FULL, Split, Weights
+from handlers.rollout.weights import FULL, Cookies, Split, Weights
 from handlers.routers import istio_rules
 
 ORIGINAL = f"{PREFIX}original-configuration"
@@ -74,7 +74,7 @@ def weights(canary: Canary, route: Object) -> Weights | None:
 
     The last rule that does counts: those before it are for who is matched by a cookie or a header.
     """
-    rules = list(spec(route).get("tcp" if canary.service.tcp else "http") or ())
+    rules = _rules(canary, route)
     for index in range(len(rules) - 1, -1, -1):
         sides = istio_rules.sides(canary, rules[index])
         if len(sides) > 1 and any(sides.values()):
@@ -82,6 +82,15 @@ def weights(canary: Canary, route: Object) -> Weights | None:
             matched = bool(canary.analysis.match) and index < len(rules) - 1
             return Weights(sides[canary.service.primary], sides[canary.service.canary], mirrored, matched)
     return None
+
+
+def cookies(canary: Canary, route: Object) -> Cookies:
+    """The session cookies that the VirtualService sets, and the one that it takes back."""
+    return istio_rules.cookies(canary, _rules(canary, route))
+
+
+def _rules(canary: Canary, route: Object) -> list[Object]:
+    return list(spec(route).get("tcp" if canary.service.tcp else "http") or ())
 
 
 def restored(canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref, dict[str, Any]], ...]:

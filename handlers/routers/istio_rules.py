@@ -4,13 +4,13 @@ From Flagger's router/istio.go (SetRoutes, getSessionAffinityRouteRules).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from handlers.rollout.objects import Object
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.spec.match import combined
-from handlers.rollout.weights import FULL, Split
+from handlers.rollout.weights import FULL, Cookies, Split
 
 _SPECIAL = re.compile(r"[.*+^$|]")
 
@@ -47,6 +47,28 @@ def sides(canary: Canary, rule: Object) -> dict[str, int]:
         for name in (canary.service.primary, canary.service.canary)
         if is_service((target.get("destination") or {}).get("host", ""), name, canary.namespace)
     }
+
+
+def cookies(canary: Canary, rules: Sequence[Object]) -> Cookies:
+    """The session cookies in rules of Flagger's or ours: each side of the shared rule sets its own."""
+
+    def of_side(name: str) -> Iterator[str]:
+        for target in (target for rule in rules for target in rule.get("route") or ()):
+            if is_service((target.get("destination") or {}).get("host", ""), name, canary.namespace):
+                yield _pair(target, forgets=False)
+
+    return Cookies(
+        canary=next(filter(None, of_side(canary.service.canary)), ""),
+        primary=next(filter(None, of_side(canary.service.primary)), ""),
+        previous=next(filter(None, (_pair(rule, forgets=True) for rule in rules)), ""),
+    )
+
+
+def _pair(part: Object, *, forgets: bool) -> str:
+    """The cookie that a rule, or one side of it, sets; or the one that it makes browsers forget."""
+    response = (part.get("headers") or {}).get("response") or {}
+    pair, _, attributes = str((response.get("add") or {}).get("Set-Cookie", "")).partition(";")
+    return pair if ("Max-Age=-1" in attributes.replace(" ", "").split(";")) is forgets else ""
 
 
 def is_service(host: str, name: str, namespace: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from handlers.rollout.objects import Object, Ref
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.weights import Split, Weights
+from handlers.rollout.weights import Cookies, Split, Weights
 
 
 class Router(Protocol):
@@ -29,4 +29,8 @@ class Router(Protocol):
 
     def weights(self, canary: Canary, route: Object) -> Weights | None:
         """What a route does now; None when it does not lead to both."""
+        ...
+
+    def cookies(self, canary: Canary, route: Object) -> Cookies:
+        """The session cookies that a route goes by now, whoever has written it."""
         ...

@@ -20,9 +20,9 @@ from handlers.rollout.actions import (
     ScaleUp,
     WorkloadServices,
 )
+from handlers.rollout.inherited import ADOPTED
 from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, merge_patch, resource_version, spec
 from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
-from handlers.rollout.objects.configs import NONE
 from handlers.rollout.objects.daemonsets import scaled
 from handlers.rollout.objects.service_targets import service_copy
 from handlers.rollout.objects.services import apex_service, canary_service, primary_service, restored_service
@@ -38,6 +38,7 @@ from handlers.rollout.weights import Split
 from handlers.step import configs as copies
 from handlers.step.ports import World
 from handlers.step.scene import Scene
+from handlers.step.takeover import runs_target
 
 ADRIFT: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
@@ -203,24 +204,14 @@ def _copies(scene: Scene, action: CreatePrimary | CopyToPrimary | CopyConfigs) -
 
 def _primary(scene: Scene, action: CreatePrimary | CopyToPrimary, revision: str) -> Object:
     options, canary, primary = scene.snapshot.options, scene.canary, scene.found(scene.canary.primary)
-    if canary.target_kind is SERVICE:
+    if canary.target_kind is SERVICE and (primary is None or isinstance(action, CopyToPrimary)):
         return service_copy(canary, canary.primary, _target(scene), primary, revision)
     if primary is None:
         return create_primary(canary, _target(scene), options, revision, scene.configs)
     if isinstance(action, CopyToPrimary):
         return promote_primary(canary, _target(scene), primary, options, revision, scene.configs)
     # one that was there before us: is it the same version as the target?
-    return mark_primary(primary, revision if _same(scene, primary) else "adopted")
-
-
-def _same(scene: Scene, primary: Object) -> bool:
-    """Whether a primary runs what the target runs, with copies that say the same, or with the very same configs."""
-    ours = [scene.configs] if copies.as_copied(scene) else []
-    runs = (spec(primary).get("template") or {}).get("spec")
-    made = (
-        create_primary(scene.canary, _target(scene), scene.snapshot.options, "", configs) for configs in (*ours, NONE)
-    )
-    return any(spec(fresh)["template"].get("spec") == runs for fresh in made)
+    return mark_primary(primary, revision if runs_target(scene, primary) else ADOPTED)
 
 
 def with_drift(scene: Scene) -> Scene:

@@ -50,11 +50,13 @@ def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine:
 def _configs(
     world: World, canary: Canary, known: State | None, target: Object | None, *, back: bool
 ) -> tuple[Configs, Found]:
-    """The way back waits for no ConfigMap: it looks only whether a promotion has begun to write the copies."""
+    """The way back waits for no ConfigMap: it looks only whether a promotion has begun to write the copies, or, where
+    nothing is known yet, whether there is a revision to go back from.
+    """
     if target is None or not world.config.options.config_tracking:
         return replace(unread(target, known), unread=target is None), {}
     promoting = known is not None and known.claim is not None and known.claim.intent is Intent.PROMOTE
-    if back and not promoting:
+    if back and not promoting and known is not None:
         return unread(target, known), {}
     return read(world, canary, target, known or State())
 

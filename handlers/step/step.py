@@ -31,6 +31,7 @@ from handlers.step.gather import gather
 from handlers.step.ports import World
 from handlers.step.report import Report
 from handlers.step.scene import Scene, observed
+from handlers.step.takeover import with_inherited
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> 
         if scene is None:
             return Report(stage="gone", told="there is no such Canary")
         try:
-            return _Attempt(world, with_drift(scene), f"{nonce}.{attempt}").make()
+            return _Attempt(world, with_drift(with_inherited(world, scene)), f"{nonce}.{attempt}").make()
         except Conflict as conflict:
             # read everything again: a guard is never refreshed under an old claim (protocol rule 3)
             log.info("%s: %s", ref, conflict)
@@ -133,8 +134,7 @@ class _Attempt:
         return decision
 
     def _intend(self, decision: Decision, until: datetime) -> None:
-        standing = decision.meanwhile or self.known
-        said = self._said(decision)
+        standing, said = decision.meanwhile or self.known, self._said(decision)
         reasons = said[: len(decision.reasons)]
         if decision.intent is Intent.ROLLBACK:
             changed = [message for message in said if message.transition]

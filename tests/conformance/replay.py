@@ -29,6 +29,27 @@ QUIET = 8
 _GONE = {"status": "canary app", "vs": "vs app", "app-primary": "deploy app-primary"}
 
 
+def lab_of(given: Mapping[str, Any]) -> Lab:
+    """A lab with what the recording begins with: target, Canary, and what they read or are scaled by."""
+    if given["objects"] not in (None, "config", "hpa"):
+        raise ValueError(f"objects {given['objects']!r} are not part of this replay")
+    analysis = dict(given["analysis"])
+    analysis["webhooks"] = [{**hook, "url": hook["url"].replace("@", HOST)} for hook in analysis.get("webhooks", [])]
+    canary = a_canary(**given["spec"])
+    canary["spec"]["analysis"] = analysis
+    canary["spec"]["service"] = given["service"]
+    deployment = a_deployment(replicas=given["replicas"])
+    if given["objects"] == "config":
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        container["envFrom"] = [{"configMapRef": {"name": "app-config"}}]
+    lab = new_lab(canary, deployment, total=True)
+    if given["objects"] == "config":
+        a_config(lab, "app-config", {"k": "a"})
+    if given["objects"] == "hpa":
+        lab.create(HPA, an_hpa())
+    return lab
+
+
 @dataclass
 class Recording:
     """What one run did."""
@@ -44,39 +65,22 @@ class Run:
     def __init__(self, scenario: Mapping[str, Any]) -> None:
         self.given = scenario["given"]
         self.scaled = _scaled(scenario["writes"]) if self.given["objects"] == "hpa" else []
-        self.lab = self._lab()
+        self.lab = lab_of(self.given)
+        self._script()
         self.seen: dict[str, Row] = {}
         self.writes: list[Row] = []
         self._look()
         self.lab.cluster.after = lambda verb, _path: self._look() if verb not in ("get", "list") else None
 
-    def _lab(self) -> Lab:
-        given = self.given
-        if given["objects"] not in (None, "config", "hpa"):
-            raise ValueError(f"objects {given['objects']!r} are not part of this replay")
-        analysis = dict(given["analysis"])
-        analysis["webhooks"] = [
-            {**hook, "url": hook["url"].replace("@", HOST)} for hook in analysis.get("webhooks", [])
-        ]
-        canary = a_canary(**given["spec"])
-        canary["spec"]["analysis"] = analysis
-        canary["spec"]["service"] = given["service"]
-        deployment = a_deployment(replicas=given["replicas"])
-        if given["objects"] == "config":
-            container = deployment["spec"]["template"]["spec"]["containers"][0]
-            container["envFrom"] = [{"configMapRef": {"name": "app-config"}}]
-        lab = new_lab(canary, deployment, total=True)
-        if given["objects"] == "config":
-            a_config(lab, "app-config", {"k": "a"})
-        if given["objects"] == "hpa":
-            lab.create(HPA, an_hpa())
+    def _script(self) -> None:
+        """What metrics and webhooks answer."""
+        given, lab = self.given, self.lab
         if isinstance(given["metrics"], Mapping):
             for part, values in (("requests_total", "success"), ("duration", "duration")):
                 if values in given["metrics"]:
                     lab.prometheus.values[part] = [_answer(value) for value in given["metrics"][values]]
         if isinstance(given["webhook answers"], Mapping):
             lab.webhooks.answers = {HOST + name: list(codes) for name, codes in given["webhook answers"].items()}
-        return lab
 
     def run(self) -> Recording:
         """Tick and make the moves until nothing has changed for a while."""

@@ -17,6 +17,7 @@ from tests.protocol.scenarios import (
     daemons,
     deleted,
     iterated,
+    left_by_flagger,
     mirrored,
     pushed,
     scaled,
@@ -124,6 +125,7 @@ def races() -> Iterator[Race]:
             stage, ready, first, LATER, frozenset({PROMOTED, BACK}) if stage == "rollback" else frozenset({alone})
         )
         yield Race(stage, ready, first, ALERT, frozenset(alerted))
+    yield from taken_over()
     yield Race("scaled-start", lambda: pushed(scaled(SCALED_OBJECT)), TICKS, LATER, frozenset({PROMOTED}))
     yield Race("scaled-advance", _scaled_up, TICKS, ALERT, frozenset({BACK}))
     yield Race("scaled-advance", _scaled_up, ALERT, LATER, frozenset({BACK}))
@@ -150,6 +152,22 @@ def strategies() -> Iterator[Race]:
     for stage, ready in steps.items():
         for second, end in meets.items():
             yield Race(stage, ready, TICKS, second, frozenset({end}))
+
+
+def taken_over() -> Iterator[Race]:
+    """The first look at what Flagger has begun, and at what it has all but finished."""
+
+    def advance() -> Lab:
+        return left_by_flagger("weighted-promotes", ["status", "Progressing", 40])
+
+    for second, end in {TICKS: PROMOTED, ALERT: BACK, PUSH: NEXT, STRAYS: PROMOTED}.items():
+        yield Race("taken-over", advance, TICKS, second, frozenset({end}))
+    yield Race("taken-over", advance, ALERT, LATER, frozenset({BACK}))
+    yield Race("taken-over-gate", _at_flaggers_gate, TICKS, PUSH, frozenset({NEXT}))
+
+
+def _at_flaggers_gate() -> Lab:
+    return left_by_flagger("gate-promotion", ["status", "WaitingPromotion"])
 
 
 def _promoted_now() -> Lab:

@@ -9,6 +9,7 @@ from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.objects import HPA, SCALED_OBJECT, SERVICE, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
+from tests.flagger import Row, left, point
 from tests.lab import (
     TICK,
     Lab,
@@ -189,6 +190,11 @@ def after_a_failed_check(lab: Lab, weight: int, times: int) -> Lab:
     return lab
 
 
+def left_by_flagger(name: str, row: Row, nth: int = 1) -> Lab:
+    """A run that Flagger has begun, by one of its recordings, and that nobody has looked at since."""
+    return left(name, point(name, row, nth), interval="10s")
+
+
 def with_configs() -> Lab:
     """A lab whose target reads a ConfigMap and a Secret."""
     deployment = a_deployment()
@@ -211,6 +217,18 @@ def with_changed_configs(weight: int) -> Lab:
         lab.tick()
     return lab
 
+
+TAKEN_OVER: tuple[tuple[str, Callable[[], Lab], str], ...] = (
+    ("advance", lambda: left_by_flagger("weighted-promotes", ["status", "Progressing", 40]), "Succeeded"),
+    ("gate", lambda: left_by_flagger("gate-promotion", ["status", "WaitingPromotion"]), "Succeeded"),
+    ("promoting", lambda: left_by_flagger("weighted-promotes", ["status", "Promoting"]), "Succeeded"),
+    ("ab", lambda: left_by_flagger("ab-header", ["status", "Progressing", 0, 0, 1]), "Succeeded"),
+    ("affinity", lambda: left_by_flagger("session-affinity", ["status", "Progressing", 40]), "Succeeded"),
+    ("configs", lambda: left_by_flagger("configmap-tracked", ["status", "Progressing", 60]), "Succeeded"),
+    ("bootstrap", lambda: left_by_flagger("weighted-promotes", ["app-primary", "app:v1"]), "Initialized"),
+    ("failed", lambda: left_by_flagger("weighted-metrics-fail", ["status", "Failed"]), "Failed"),
+    ("push", lambda: left_by_flagger("push-mid-run", ["target", "app:v3", 1]), "Succeeded"),
+)
 
 SCENARIOS = (
     Scenario("bootstrap-clone", new_lab, "Initialized"),
@@ -284,5 +302,8 @@ SCENARIOS = (
     Scenario("affinity-first-step", lambda: at(sticky(), "Progressing"), "Succeeded"),
     Scenario("affinity-shift", lambda: at(sticky(), "Promoting", 60), "Succeeded"),
     Scenario("affinity-rollback-by-alert", lambda: at(sticky(), "Progressing", 40), "Failed", alert=True),
+    *(Scenario(f"taken-over-{name}", ready, ends) for name, ready, ends in TAKEN_OVER),
+    Scenario("taken-over-by-an-alert", TAKEN_OVER[0][1], "Failed", alert=True),
+    Scenario("taken-over-too-late-for-an-alert", TAKEN_OVER[2][1], "Succeeded", alert=True),
     Scenario("cancel-by-a-revert", lambda: in_the_middle("app:v1"), "Initialized"),
 )

@@ -71,6 +71,7 @@ def iterated(canary: Canary, count: int, *, phase: Phase = PROGRESSING, **fields
     return a_snapshot(state=a_state(phase, iterations=count, **fields), canary=canary)
 
 
+LEFT = replace(a_snapshot(state=None, target=a_target()), inherited=a_state(PROGRESSING))
 CASES = [
     (Stage.DELETED, "deletion comes before all", a_snapshot(canary=DELETING)),
     (Stage.DELETED, "also before alerts", a_snapshot(canary=DELETING, cause=an_alert())),
@@ -236,6 +237,11 @@ CASES = [
     (Stage.TERMINATING, "nobody has looked yet", a_snapshot(state=None, canary=GOING)),
     (Stage.BUSY, "a step is under way", a_snapshot(state=a_state(claim=a_claim(left=9)), canary=GOING)),
     (Stage.BOOTSTRAP, "out of a backup", a_snapshot(state=a_state(Phase.TERMINATING))),
+    (Stage.TAKEN_OVER, "left by Flagger", LEFT),
+    (Stage.TAKEN_OVER, "due or not", replace(LEFT, inherited=a_state(stepped=JUST_NOW))),
+    (Stage.SUSPENDED, "left, and suspended", replace(LEFT, canary=SUSPENDED)),
+    (Stage.ALERTED, "an alert comes first", replace(LEFT, cause=an_alert())),
+    (Stage.FIRST_STEP, "it was taken over", replace(LEFT, state=a_state(PROGRESSING))),
     (Stage.ABORTED, "an abort", a_snapshot(PROGRESSING, weight=10, canary=ABORTING)),
     (Stage.ABORTED, "of what waits", a_snapshot(WAITING, target=a_resting_target(NEW), canary=ABORTING)),
     (Stage.ABORTED, "while paused", a_snapshot(PROGRESSING, canary=replace(ABORTING, suspend=True))),

@@ -1,5 +1,6 @@
 """Rules for matched requests, cookies, mirrors and connections (Flagger's pkg/router/istio_test.go)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from handlers.errors import BadCanary
 from handlers.rollout.spec import canary as specs
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.spec.match import MATCH
-from handlers.rollout.weights import Split, Weights
+from handlers.rollout.weights import Cookies, Split, Weights
 from handlers.routers import istio
 
 PRIMARY, SHADOW = "podinfo-primary", "podinfo-canary"
@@ -272,3 +273,28 @@ def test_every_rule_shares_out_all_and_reads_back(spec: Canary, split: Split) ->
     lost = split.matched and not spec.analysis.match and not spec.service.tcp
     weight = 0 if lost else split.weight
     assert istio.weights(spec, route) == Weights(100 - weight, weight, matched=matched)
+
+
+STICKY = canary(sessionAffinity=COOKIE | {"primaryCookieName": "stay"})
+
+
+@given(split=SPLITS)
+def test_cookies_read_back(split: Split) -> None:
+    """Those of both sides while the canary has traffic; then the one that browsers are told to forget."""
+    split = replace(split, matched=False)
+    kept = (split.cookie, split.primary_cookie, "") if split.weight else ("", "", split.previous_cookie)
+    assert istio.cookies(STICKY, istio.route(STICKY, split, None)) == Cookies(*kept)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        pytest.param({}, id="no rules"),
+        pytest.param({"http": [{"redirect": {"uri": "/"}}, {"route": [{}]}]}, id="rules of others"),
+        pytest.param({"http": [{"route": [{"destination": {"host": "podinfo-canary"}}]}]}, id="no headers"),
+        pytest.param({"http": [{"headers": {"response": {"set": {"a": "b"}}}, "route": []}]}, id="other headers"),
+    ],
+)
+def test_a_route_without_cookies_has_none(route: dict[str, Any]) -> None:
+    """Whoever wrote it."""
+    assert istio.cookies(STICKY, {"spec": route}) == Cookies()

@@ -9,6 +9,8 @@ from handlers.rollout.spec.canary import Canary
 
 MANAGER = "serinus"
 """The field manager of every write."""
+ROLLOUT_MANAGERS = (MANAGER, "flagger")
+"""The field managers that scale a target for its rollout."""
 PREFIX = "serinus.dev/"
 """Starts every annotation of ours; what another part wrote under it is never dropped as outdated."""
 FLUX_OPT_OUT: Mapping[str, str] = {

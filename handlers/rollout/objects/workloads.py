@@ -11,8 +11,8 @@ from handlers.rollout.objects import DAEMONSET, Object, annotations, labels, met
 from handlers.rollout.objects.configs import NONE, Configs, said, with_copies
 from handlers.rollout.objects.daemonsets import without_scale
 from handlers.rollout.objects.ownership import (
-    MANAGER,
     PREFIX,
+    ROLLOUT_MANAGERS,
     copied_annotations,
     copied_labels,
     fields_of,
@@ -114,12 +114,14 @@ def _check_strategy(target: Object) -> None:
         raise BadCanary(f"spec.targetRef: {_named(target)} must have RollingUpdate strategy but have {kind}")
 
 
-def wrote_replicas(obj: Object, manager: str = MANAGER) -> bool:
-    """Whether the last who wrote `spec.replicas` is this field manager, so that nobody else's scaling is undone."""
+def wrote_replicas(obj: Object) -> bool:
+    """Whether the last who wrote `spec.replicas` is us, or was Flagger before us: nobody else's scaling is undone."""
     writers = [entry for entry in managed_fields(obj) if fields_of(entry, "f:spec", "f:replicas") is not None]
     # times are whole seconds; within one, somebody else is taken for the later
-    last = max(writers, key=lambda entry: (entry.get("time") or "", entry.get("manager") != manager), default=None)
-    return last is not None and last.get("manager") == manager
+    last = max(
+        writers, key=lambda entry: (entry.get("time") or "", entry.get("manager") not in ROLLOUT_MANAGERS), default=None
+    )
+    return last is not None and last.get("manager") in ROLLOUT_MANAGERS
 
 
 def _primary_label(target: Object, options: Options) -> tuple[str, str]:

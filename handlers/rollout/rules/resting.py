@@ -49,7 +49,7 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
 
 
 def _taken_over(s: Snapshot) -> tuple[Message, ...]:
-    """A primary that was there before us, as Flagger's, goes on serving; whatever Flagger was at begins again."""
+    """A primary that was there before us goes on serving; without `.status` nobody knows what else was under way."""
     if s.primary is None:
         return ()
     text = f"Taking over {s.primary_text}: it serves as what is promoted"
