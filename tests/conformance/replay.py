@@ -125,7 +125,7 @@ class Run:
 
     def _look(self) -> None:
         """Write down what has changed since the last look."""
-        rows = dict(self._rows())
+        rows = dict(rows_of(self.lab, self.given["service"].get("name", "app")))
         gone = sorted(_GONE.get(name, name) for name in self.seen if name not in rows)
         self.writes += [[name, "deleted"] for name in gone]  # garbage collection has no order
         self.seen = {name: row for name, row in self.seen.items() if name in rows}
@@ -134,39 +134,43 @@ class Run:
                 self.seen[name] = row
                 self.writes.append(row)
 
-    def _rows(self) -> Sequence[tuple[str, Row]]:
-        apex = self.given["service"].get("name", "app")
-        rows: list[tuple[str, Row | None]] = [
-            ("cm app-config", self._config("app-config")),
-            ("target", _workload("target", self.lab.target)),
-            *((f"hpa {name}", self._scaler(name)) for name in ("app", "app-primary")),
-            ("status", _status((self.lab.canary or {}).get("status"))),
-            *((f"svc {name}", _service(name, self.lab.get(f"v1/services/{name}"))) for name in _names(apex)),
-            ("cm app-config-primary", self._config("app-config-primary")),
-            ("app-primary", _workload("app-primary", self.lab.primary)),
-            *((f"dr {name}", self._rule(name)) for name in _names(apex)),
-            ("vs", _route(self.lab.get(f"networking.istio.io/v1beta1/virtualservices/{apex}"))),
-        ]
-        return [(name, row) for name, row in rows if row is not None]
 
-    def _scaler(self, name: str) -> Row | None:
-        scaler = self.lab.get(f"autoscaling/v2/horizontalpodautoscalers/{name}")
-        if scaler is None:
-            return None
-        said = scaler["spec"]
-        shown = {"target": said["scaleTargetRef"]["name"], "min": said["minReplicas"], "max": said["maxReplicas"]}
-        return [f"hpa {name}", shown]
+def rows_of(lab: Lab, apex: str) -> Sequence[tuple[str, Row]]:
+    """All that a recording looks at, as it is now. `apex`: the name of the Service that clients call."""
+    rows: list[tuple[str, Row | None]] = [
+        ("cm app-config", _config(lab, "app-config")),
+        ("target", _workload("target", lab.target)),
+        *((f"hpa {name}", _scaler(lab, name)) for name in ("app", "app-primary")),
+        ("status", _status((lab.canary or {}).get("status"))),
+        *((f"svc {name}", _service(name, lab.get(f"v1/services/{name}"))) for name in _names(apex)),
+        ("cm app-config-primary", _config(lab, "app-config-primary")),
+        ("app-primary", _workload("app-primary", lab.primary)),
+        *((f"dr {name}", _rule(lab, name)) for name in _names(apex)),
+        ("vs", _route(lab.get(f"networking.istio.io/v1beta1/virtualservices/{apex}"))),
+    ]
+    return [(name, row) for name, row in rows if row is not None]
 
-    def _config(self, name: str) -> Row | None:
-        config = self.lab.get(f"v1/configmaps/{name}")
-        if config is None:
-            return None
-        owners = [owner["kind"] for owner in config["metadata"].get("ownerReferences", [])]
-        return [f"cm {name}", {"data": config["data"], "owner": owners}]
 
-    def _rule(self, name: str) -> Row | None:
-        rule = self.lab.get(f"networking.istio.io/v1beta1/destinationrules/{name}")
-        return [f"dr {name}", rule["spec"]] if rule else None
+def _scaler(lab: Lab, name: str) -> Row | None:
+    scaler = lab.get(f"autoscaling/v2/horizontalpodautoscalers/{name}")
+    if scaler is None:
+        return None
+    said = scaler["spec"]
+    shown = {"target": said["scaleTargetRef"]["name"], "min": said["minReplicas"], "max": said["maxReplicas"]}
+    return [f"hpa {name}", shown]
+
+
+def _config(lab: Lab, name: str) -> Row | None:
+    config = lab.get(f"v1/configmaps/{name}")
+    if config is None:
+        return None
+    owners = [owner["kind"] for owner in config["metadata"].get("ownerReferences", [])]
+    return [f"cm {name}", {"data": config["data"], "owner": owners}]
+
+
+def _rule(lab: Lab, name: str) -> Row | None:
+    rule = lab.get(f"networking.istio.io/v1beta1/destinationrules/{name}")
+    return [f"dr {name}", rule["spec"]] if rule else None
 
 
 def _scaled(writes: Sequence[Row]) -> list[str]:

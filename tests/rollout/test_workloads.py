@@ -337,6 +337,9 @@ def test_a_target_gets_its_pods_back(of_target: int | None, of_primary: int | No
     assert scale_up_replicas({"spec": {"replicas": of_target}}, {"spec": {"replicas": of_primary}}) == expected
 
 
+EARLY, LATE = "2024-01-01T00:00:01Z", "2024-01-01T00:00:02Z"
+
+
 def wrote(manager: str, time: str | None, field: str = "f:replicas") -> dict[str, Any]:
     """An entry of managedFields."""
     return {"manager": manager, "time": time, "fieldsV1": {"f:spec": {field: {}}}}
@@ -346,20 +349,17 @@ def wrote(manager: str, time: str | None, field: str = "f:replicas") -> dict[str
     ("entries", "ours"),
     [
         pytest.param([], False, id="nothing known"),
-        pytest.param([wrote("serinus", "2024-01-01T00:00:02Z")], True, id="only us"),
+        pytest.param([wrote("serinus", LATE)], True, id="only us"),
+        pytest.param([wrote("serinus", LATE), wrote("kubectl", EARLY)], True, id="us last"),
+        pytest.param([wrote("serinus", EARLY), wrote("hpa", LATE)], False, id="others last"),
+        pytest.param([wrote("serinus", EARLY), wrote("flagger", LATE)], True, id="Flagger, who was here before us"),
         pytest.param(
-            [wrote("serinus", "2024-01-01T00:00:02Z"), wrote("kubectl", "2024-01-01T00:00:01Z")], True, id="us last"
-        ),
-        pytest.param(
-            [wrote("serinus", "2024-01-01T00:00:01Z"), wrote("hpa", "2024-01-01T00:00:02Z")], False, id="others last"
-        ),
-        pytest.param(
-            [wrote("hpa", "2024-01-01T00:00:01Z"), wrote("serinus", "2024-01-01T00:00:01Z")],
+            [wrote("hpa", EARLY), wrote("serinus", EARLY)],
             False,
             id="within one second, others are taken for the last",
         ),
         pytest.param(
-            [wrote("serinus", "2024-01-01T00:00:01Z"), wrote("argocd", "2024-01-01T00:00:02Z", "f:template")],
+            [wrote("serinus", EARLY), wrote("argocd", LATE, "f:template")],
             True,
             id="others wrote another field later",
         ),

@@ -20,6 +20,8 @@ from handlers.rollout.weights import Weights
 from handlers.routers import istio
 from handlers.step.step import step
 from handlers.step.sweep import sweep
+from tests.conformance.deviations import expected
+from tests.conformance.replay import rows_of
 from tests.flagger import STATUS as STATUS_PATH
 from tests.flagger import TRACES, Row, left, point, recording
 from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
@@ -260,6 +262,18 @@ def test_a_rollout_goes_on_where_flagger_has_left_it(case: Case) -> None:
     assert (lab.phase, image(lab)) == case.ends
     assert (lab.target["spec"]["replicas"], share(lab), len(taken_over(lab))) == (0, 0, 1)
     nothing_is_lost(before, made(lab))
+
+
+@pytest.mark.parametrize("name", [name for name in TRACES if recording(name)["end"].get("phase") == "Succeeded"])
+def test_what_is_left_at_rest_is_what_flagger_leaves(name: str) -> None:
+    """So that Flagger, once it is started again, finds Services, routes, copies and scalers as it would make them."""
+    lab = left(name, point(name, [STATUS, "Progressing", 0]))
+    Watch(lab).to_the_end()
+    apex = lab.canary["spec"]["service"].get("name", "app")
+    found = {name: row for name, row in rows_of(lab, apex) if name not in (STATUS, TARGET, PRIMARY)}
+    final = {row[0]: row for row in expected(recording(name))}
+    assert found == {name: final[name] for name in found}
+    assert (lab.phase, lab.target["spec"]["replicas"]) == ("Succeeded", 0)
 
 
 def sticky(canary: int, *, primary: str = "") -> Row:
