@@ -258,6 +258,8 @@ def test_a_rollout_goes_on_where_flagger_has_left_it(case: Case) -> None:
     assert [case.says in event for event in taken_over(lab)] == [True]
     history = json.loads(annotations(lab.canary)["serinus.dev/history"])
     assert [entry["stage"] for entry in history] == ["taken over"]
+    lab.step()  # and nothing is asked or raised until an interval has passed
+    assert (share(lab) <= case.found[1], lab.prometheus.asked) == (True, [])
     watch.to_the_end()
     assert (lab.phase, image(lab)) == case.ends
     assert (lab.target["spec"]["replicas"], share(lab), len(taken_over(lab))) == (0, 0, 1)
