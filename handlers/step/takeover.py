@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from handlers.errors import BadCanary
 from handlers.rollout.inherited import Found, inherited
-from handlers.rollout.objects import SERVICE, Object, spec, status
+from handlers.rollout.objects import SERVICE, Object, labels, spec, status
 from handlers.rollout.objects.configs import NONE, ref_of
 from handlers.rollout.objects.flagger import same_template, touched
 from handlers.rollout.objects.service_targets import service_copy
-from handlers.rollout.objects.workloads import create_primary
+from handlers.rollout.objects.workloads import create_primary, selector_label
 from handlers.rollout.weights import Cookies
 from handlers.step import configs as copies
 from handlers.step.configs import with_contents
@@ -18,11 +19,14 @@ from handlers.step.scene import Scene
 def with_inherited(world: World, scene: Scene) -> Scene:
     """The scene, knowing where the rollout is that somebody else has begun; unchanged when there is none.
 
-    Raises Conflict when a config has changed while it was read.
+    Raises Conflict when a config has changed while it was read, BadCanary for a primary that we could not go on with.
     """
     canary, said = scene.canary, status(scene.raw)
     target, primary = scene.found(canary.target), scene.found(canary.primary)
-    if scene.snapshot.state or canary.deleting or not said.get("phase") or target is None or primary is None:
+    if scene.snapshot.state or canary.deleting or target is None or primary is None:
+        return scene
+    _check_selected(scene, target, primary)
+    if not said.get("phase"):
         return scene
     if scene.configs.digests and not scene.configs.missing:
         scene = with_contents(world, scene)
@@ -37,6 +41,19 @@ def with_inherited(world: World, scene: Scene) -> Scene:
         cookies=scene.router.cookies(canary, route) if route else Cookies(),
     )
     return replace(scene, snapshot=replace(scene.snapshot, inherited=inherited(canary, said, found)))
+
+
+def _check_selected(scene: Scene, target: Object, primary: Object) -> None:
+    """A Service of ours that selects by another label than Flagger's would have no pods at all."""
+    if scene.canary.target_kind is SERVICE:
+        return
+    label, value = selector_label(target, scene.snapshot.options.selector_labels)
+    found = labels(spec(primary).get("template") or {}).get(label)
+    if found != f"{value}-primary":
+        raise BadCanary(
+            f"{scene.canary.primary}: its pods have the label {label}={found or ''}, expected {label}={value}-primary; "
+            "SERINUS_SELECTOR_LABELS has to be what Flagger's -selector-labels was"
+        )
 
 
 def runs_target(scene: Scene, primary: Object) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from handlers.errors import BadCanary
 from handlers.rollout.objects import CANARY as CANARY_KIND
-from handlers.rollout.objects import annotations
+from handlers.rollout.objects import DEPLOYMENT, annotations
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.weights import Weights
@@ -412,6 +412,20 @@ def test_a_service_that_was_promoted_is_not_copied_over() -> None:
     assert lab.get("v1/services/app-primary")["spec"]["selector"] == {"version": "1"}
     lab.until("Succeeded")
     assert lab.get("v1/services/app-primary")["spec"]["selector"] == {"version": "2"}
+
+
+@pytest.mark.parametrize("row", [[STATUS, "Initialized"], [PRIMARY, "app:v1"]], ids=["at rest", "initializing"])
+def test_a_primary_that_is_selected_by_another_label_is_refused(row: Row) -> None:
+    """Or its Service would lead to no pod; nothing is touched, and the setting is named."""
+    lab = left(WEIGHTED, point(WEIGHTED, row))
+    primary = json.loads(json.dumps(lab.primary).replace('"app": "app-primary"', '"k8s-app": "app-primary"'))
+    lab.delete(DEPLOYMENT, "app-primary")
+    meta = {key: primary["metadata"][key] for key in ("name", "labels", "ownerReferences")}
+    lab.create(DEPLOYMENT, {**primary, "metadata": meta})
+    before = made(lab)
+    with pytest.raises(BadCanary, match=r"label app=, expected app=app-primary; SERINUS_SELECTOR_LABELS"):
+        lab.step()
+    assert made(lab) == before
 
 
 def test_a_deletion_that_flagger_has_begun_is_finished() -> None:
