@@ -54,7 +54,7 @@ class Case:
         return left(self.trace, point(self.trace, self.row, self.nth), self.more, **self.analysis)
 
 
-WEIGHTED, GATED = "weighted-promotes", "gate-promotion"
+WEIGHTED, GATED, CONFIGURED = "weighted-promotes", "gate-promotion", "configmap-tracked"
 TO_CANARY = ["vs", {"hosts": ["app"], "gateways": ["mesh"], "http": [{"to": {"app-primary": 0, "app-canary": 100}}]}]
 PRIMARY, STATUS, TARGET = "app-primary", "status", "target"
 CASES = (
@@ -331,21 +331,35 @@ def test_who_is_pinned_stays_pinned(primary: str, written: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "ends", "says"),
+    ("name", "row", "ends", "says"),
     [
-        pytest.param([STATUS, "Progressing", 40], ("Failed", "app:v1"), "Rolling back", id="rolled back at once"),
-        pytest.param([STATUS, "Promoting"], ("Succeeded", "app:v2"), "is too late", id="too late"),
+        pytest.param(WEIGHTED, [STATUS, "Progressing", 40], ("Failed", "app:v1"), "Rolling back", id="at once"),
+        pytest.param(WEIGHTED, [STATUS, "Promoting"], ("Succeeded", "app:v2"), "is too late", id="too late"),
+        pytest.param(CONFIGURED, [STATUS, "Progressing", 40], ("Failed", "app:v1"), "Rolling back", id="of a config"),
+        pytest.param(CONFIGURED, [STATUS, "Promoting"], ("Succeeded", "app:v1"), "is too late", id="config copied"),
     ],
 )
-def test_an_alert_may_be_the_first_that_is_heard(row: Row, ends: tuple[str, str], says: str) -> None:
+def test_an_alert_may_be_the_first_that_is_heard(name: str, row: Row, ends: tuple[str, str], says: str) -> None:
     """It does not wait for a tick to take over first; what was taken over is told all the same."""
-    lab = left(WEIGHTED, point(WEIGHTED, row))
+    lab = left(name, point(name, row))
     lab.step(an_alert(lab.clock()))
     assert (lab.phase == "Failed") == (ends[0] == "Failed")
     assert len(taken_over(lab)) == 1
     assert any(says in event for event in lab.events)
     Watch(lab).to_the_end()
     assert (lab.phase, image(lab), share(lab), len(taken_over(lab))) == (*ends, 0, 1)
+
+
+def test_a_gate_that_is_closed_stays_closed() -> None:
+    """It is asked at each interval, keeps the weight, and is told no second time."""
+    lab = left(GATED, point(GATED, [STATUS, "WaitingPromotion"]))
+    lab.webhooks.answers = {"http://hooks.test/promo": [403]}
+    lab.tick(5)
+    assert (lab.phase, share(lab), image(lab)) == ("WaitingPromotion", 60, "app:v1")
+    assert len(lab.webhooks.asked) > 3
+    assert len(lab.events) == 1
+    lab.webhooks.answers.clear()
+    lab.until("Succeeded")
 
 
 def test_an_alert_from_before_the_run_is_not_about_it() -> None:
