@@ -56,7 +56,7 @@ def _configs(
     if target is None or not world.config.options.config_tracking:
         return replace(unread(target, known), unread=target is None), {}
     promoting = known is not None and known.claim is not None and known.claim.intent is Intent.PROMOTE
-    if back and not promoting and known is not None:
+    if back and not promoting and (known is not None or canary.deleting):
         return unread(target, known), {}
     return read(world, canary, target, known or State())
 
