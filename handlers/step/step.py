@@ -134,7 +134,8 @@ class _Attempt:
         return decision
 
     def _intend(self, decision: Decision, until: datetime) -> None:
-        standing, said = decision.meanwhile or self.known, self._said(decision)
+        standing = decision.meanwhile or self.known
+        said = self._said(decision)
         reasons = said[: len(decision.reasons)]
         if decision.intent is Intent.ROLLBACK:
             changed = [message for message in said if message.transition]

@@ -36,7 +36,7 @@ def with_inherited(world: World, scene: Scene) -> Scene:
     found = Found(
         revision=seen.revision if seen else "",
         same=runs_target(scene, primary),
-        touched=touched(target, said, canary.analysis.interval, sources),
+        touched=touched(target, scene.raw, canary.analysis.interval, sources),
         routes=scene.snapshot.routes,
         cookies=scene.router.cookies(canary, route) if route else Cookies(),
     )

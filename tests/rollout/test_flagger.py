@@ -17,6 +17,11 @@ def written(at: str, manager: str = "kubectl", fields: dict[str, Any] | None = N
     return {"manager": manager, "time": at, "fieldsV1": owned}
 
 
+def a_canary(**status: Any) -> dict[str, Any]:
+    """A Canary with this status."""
+    return {"metadata": {}, "status": status}
+
+
 def a_target(*entries: dict[str, Any], kind: str = "Deployment") -> dict[str, Any]:
     """A target with these writers."""
     return {"kind": kind, "metadata": {"managedFields": list(entries)}}
@@ -45,13 +50,28 @@ REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
 )
 def test_a_target_is_touched_unless_it_was_seen(target: dict[str, Any], expected: bool) -> None:
     """Flagger compares the target at each interval, so what is older than one was seen."""
-    assert touched(target, {"lastTransitionTime": LOOKED}, INTERVAL, {}) is expected
+    assert touched(target, a_canary(lastTransitionTime=LOOKED), INTERVAL, {}) is expected
 
 
 @pytest.mark.parametrize("status", [{}, {"lastTransitionTime": "noon"}, {"lastTransitionTime": "2026-03-04T12:00:00"}])
 def test_without_a_time_nothing_is_sure(status: dict[str, Any]) -> None:
     """A status that somebody has made by hand."""
-    assert touched(a_target(written(LONG_AGO)), status, INTERVAL, {})
+    assert touched(a_target(written(LONG_AGO)), a_canary(**status), INTERVAL, {})
+
+
+@pytest.mark.parametrize(
+    ("entries", "told", "expected"),
+    [
+        pytest.param([("flagger", "status", LOOKED)], LONG_AGO, False, id="Flagger's own clock is behind"),
+        pytest.param([("flagger", "status", JUST_NOW)], SINCE, True, id="or ahead"),
+        pytest.param([("kubectl", "status", SINCE), ("flagger", "", SINCE)], JUST_NOW, True, id="not by others"),
+    ],
+)
+def test_flaggers_look_is_told_by_the_clock_that_tells_pushes(entries: list[Any], told: str, expected: bool) -> None:
+    """The API server's, which says when Flagger last wrote the status."""
+    fields = [{"manager": manager, "subresource": part, "time": at} for manager, part, at in entries]
+    canary = {**a_canary(lastTransitionTime=told), "metadata": {"managedFields": fields}}
+    assert touched(a_target(written(LONG_AGO)), canary, INTERVAL, {}) is expected
 
 
 CONFIG = {"data": {"b": "2", "a": "<1> & \u00e9\u2028"}}
@@ -69,8 +89,8 @@ CONFIG = {"data": {"b": "2", "a": "<1> & \u00e9\u2028"}}
 )
 def test_a_changed_config_touches_a_target(known: Any, configs: dict[str, Any], expected: bool) -> None:
     """By Flagger's own checksums in `.status.trackedConfigs`."""
-    status = {"lastTransitionTime": LOOKED, "trackedConfigs": known}
-    assert touched(a_target(written(LONG_AGO)), status, INTERVAL, configs) is expected
+    canary = a_canary(lastTransitionTime=LOOKED, trackedConfigs=known)
+    assert touched(a_target(written(LONG_AGO)), canary, INTERVAL, configs) is expected
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from handlers.rollout.objects import SERVICE, Object, annotations, labels, spec
+from handlers.rollout.objects import SERVICE, Object, annotations, labels, spec, status
 from handlers.rollout.objects.daemonsets import without_scale
 from handlers.rollout.objects.ownership import (
+    FLAGGER,
     ROLLOUT_MANAGERS,
     copied_annotations,
     fields_of,
@@ -28,21 +29,32 @@ def template_written(target: Object) -> datetime | None:
     """
     path = ("f:spec",) if target.get("kind") == SERVICE.name else ("f:spec", "f:template")
     others = (entry for entry in managed_fields(target) if entry.get("manager") not in ROLLOUT_MANAGERS)
-    times = [time_or_none(entry.get("time")) for entry in others if fields_of(entry, *path) is not None]
+    return _last(entry for entry in others if fields_of(entry, *path) is not None)
+
+
+def looked_at(canary: Object) -> datetime | None:
+    """When Flagger last wrote `.status`: by the API server's clock, as the target's times are; else by its own."""
+    written = (entry for entry in managed_fields(canary) if entry.get("subresource") == "status")
+    by_flagger = _last(entry for entry in written if entry.get("manager") == FLAGGER)
+    return by_flagger or time_or_none(status(canary).get("lastTransitionTime"))
+
+
+def _last(entries: Iterable[Object]) -> datetime | None:
+    times = (time_or_none(entry.get("time")) for entry in entries)
     return max((moment for moment in times if moment), default=None)
 
 
-def touched(target: Object, status: Object, interval: timedelta, configs: Mapping[str, Object | None]) -> bool:
+def touched(target: Object, canary: Object, interval: timedelta, configs: Mapping[str, Object | None]) -> bool:
     """Whether a target may not be what Flagger has analysed: its template, or one of its configs.
 
     Flagger's own hash (`lastAppliedSpec`) is of its Go structs, which nobody else can tell. But it compares that hash
     at each interval, before it asks and writes anything (scheduler.go, hasCanaryRevisionChanged): what was written an
     interval before its last status has been seen. What is not sure counts as touched. `configs`: in full, by name.
     """
-    looked, wrote = time_or_none(status.get("lastTransitionTime")), template_written(target)
+    looked, wrote = looked_at(canary), template_written(target)
     if looked is None or wrote is None or wrote + interval >= looked:
         return True
-    known = status.get("trackedConfigs") or {}
+    known = status(canary).get("trackedConfigs") or {}
     # with none known, Flagger runs with -enable-config-tracking=false
     return bool(known) and known != {name: checksum(obj) for name, obj in configs.items() if obj}
 

@@ -9,7 +9,9 @@ from handlers.rollout.spec.canary import Canary
 
 MANAGER = "serinus"
 """The field manager of every write."""
-ROLLOUT_MANAGERS = (MANAGER, "flagger")
+FLAGGER = "flagger"
+"""That of Flagger's writes."""
+ROLLOUT_MANAGERS = (MANAGER, FLAGGER)
 """The field managers that scale a target for its rollout."""
 PREFIX = "serinus.dev/"
 """Starts every annotation of ours; what another part wrote under it is never dropped as outdated."""
