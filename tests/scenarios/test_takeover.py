@@ -56,6 +56,8 @@ class Case:
 
 WEIGHTED, GATED, CONFIGURED = "weighted-promotes", "gate-promotion", "configmap-tracked"
 TO_CANARY = ["vs", {"hosts": ["app"], "gateways": ["mesh"], "http": [{"to": {"app-primary": 0, "app-canary": 100}}]}]
+BOTH = {"to": {"app-primary": 100, "app-canary": 0}, "mirror": {"host": "app-canary"}}
+MIRRORED = ["vs", {"hosts": ["app"], "gateways": ["mesh"], "http": [BOTH]}]
 PRIMARY, STATUS, TARGET = "app-primary", "status", "target"
 CASES = (
     Case(why="at rest", trace=WEIGHTED, row=[STATUS, "Initialized"], found=("Initialized", 0, 0), says=REST,
@@ -101,6 +103,9 @@ CASES = (
     Case(why="A/B: promoting", trace="ab-header", row=[STATUS, "Promoting"], found=("Promoting", 100, 3), says=BACK),
     Case(why="blue/green: in the middle", trace="blue-green", row=[STATUS, "Progressing", 0, 0, 2],
          found=("Progressing", 0, 2), says=ON),
+    Case(why="blue/green: mirrored", trace="blue-green", row=[STATUS, "Progressing", 0, 0, 0],
+         more=[MIRRORED, [STATUS, "Progressing", 0, 0, 1]], analysis={"mirror": True},
+         found=("Progressing", 0, 1), says=ON),
     Case(why="blue/green: waiting before the switch", trace="blue-green", row=[STATUS, "Progressing", 0, 0, 3],
          more=[[STATUS, "WaitingPromotion", 0, 0, 2]], found=("WaitingPromotion", 0, 3), says=GATE),
     Case(why="blue/green: switched, not written down", trace="blue-green", row=["vs"], nth=2,
