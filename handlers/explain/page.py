@@ -8,6 +8,7 @@ from typing import Any
 from handlers.explain.view import View
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE
 from handlers.rollout.spec.durations import words
+from handlers.rollout.state import Phase
 from handlers.rollout.weights import FULL
 
 WIDTH = 100
@@ -15,6 +16,8 @@ _LABEL = 12
 _HEADS = ("NAME", "PHASE", "WEIGHT", "FAILED", "NEXT STEP", "WAITS FOR")
 _UNITS = {SUCCESS_RATE: "%", DURATION: "ms", "request-duration-p99": "ms"}
 _SHOWN = 60
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+_PAST = (Phase.PROMOTING.value, Phase.FINALISING.value)
 
 
 def page(view: View, now: datetime) -> str:
@@ -54,11 +57,23 @@ def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _traffic(view: View) -> str:
-    mirrored = " (mirrored)" if view.mirrored else ""
-    iterations = f", iteration {view.iterations}" if view.iterations else ""
     if view.matched:
-        return f"{view.weight} % of what matches to the canary, the rest to the primary{iterations}"
-    return f"{view.weight} % to the canary{mirrored}, {FULL - view.weight} % to the primary{iterations}"
+        shared = f"{view.weight} % of what matches to the canary, the rest to the primary"
+    elif view.mirrored:
+        copied = f"{view.mirror_weight} % of the" if view.mirror_weight < FULL else "all"
+        shared = f"copies of {copied} requests to the canary, the primary answers"
+    else:
+        shared = f"{view.weight} % to the canary, {FULL - view.weight} % to the primary"
+    return f"{shared}{_iteration(view)}"
+
+
+def _iteration(view: View) -> str:
+    """How many have begun, of how many; blue/green counts one more for the time when all traffic is on the canary."""
+    count, total = view.iterations, view.of_iterations
+    if not count or not total:
+        return f", iteration {count}" if count else ""
+    past = count > total or view.phase in _PAST
+    return f", all {total} iterations passed" if past else f", iteration {count} of {total}"
 
 
 def _step(step: Mapping[str, Any]) -> list[str]:
@@ -165,7 +180,9 @@ def _cut(text: str) -> str:
 
 
 def wrapped(text: str, first: str, rest: str) -> list[str]:
-    """A text in lines of the page's width, the first one and the rest with what they begin with."""
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, replace_whitespace=True
+    """A text in lines of the page's width, the first one the rest with what they begin with; `5 %` stays whole."""
+    whole = text.replace(" %", f"{_UNBROKEN}%")
+    lines = textwrap.wrap(
+        whole, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, replace_whitespace=True
     )
+    return [line.replace(_UNBROKEN, " ") for line in lines]

@@ -12,6 +12,7 @@ from handlers.rollout.freeze import frozen
 from handlers.rollout.objects import Object, annotations, metadata, spec, status
 from handlers.rollout.objects.ownership import PREFIX
 from handlers.rollout.spec import canary as canaries
+from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Phase, State
 from handlers.rollout.timing import due, slack
@@ -24,6 +25,21 @@ _AT_REST = {
     Phase.FAILED: "at rest until the target shows another revision, or serinus.dev/retry a new value",
 }
 
+_WEBHOOK = "webhook "
+_APPROVES = (
+    (Hook.CONFIRM_ROLLOUT, " to approve the rollout"),
+    (Hook.CONFIRM_TRAFFIC_INCREASE, " to approve more traffic"),
+    (Hook.CONFIRM_PROMOTION, " to approve the promotion"),
+)
+_AWAITED = {
+    "canary": "the canary's pods to become ready",
+    "primary": "the primary's pods to become ready",
+    "target": "the target to be there and ready",
+    "autoscaler": "the autoscaler that spec.autoscalerRef names",
+    "rollback": "a ready pod of the primary, to roll back to",
+    "release": "Kubernetes to remove the Canary",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -31,6 +47,7 @@ class View:
 
     `next` is what comes next in words, `due` when (None: it waits for something else than time). `marks` are the
     annotations with which a user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
+    `of_iterations`, `mirror_weight`: how many there are to be, and percent of the requests, as the spec says it now.
     """
 
     namespace: str
@@ -40,7 +57,9 @@ class View:
     weight: int = 0
     mirrored: bool = False
     matched: bool = False
+    mirror_weight: int = FULL
     iterations: int = 0
+    of_iterations: int = 0
     revision: str = ""
     promoted: str = ""
     failed: int = 0
@@ -99,11 +118,13 @@ def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -
         weight=known.weight,
         mirrored=known.mirrored,
         matched=known.matched,
+        mirror_weight=(canary and canary.analysis.mirror_weight) or FULL,
         iterations=known.iterations,
+        of_iterations=canary.analysis.iterations if canary else 0,
         revision=known.revision,
         promoted=known.promoted,
         failed=known.failed,
-        waiting=known.waiting,
+        waiting=_awaited(canary, known),
         until=known.deadline,
         started=known.started,
         stepped=known.stepped,
@@ -111,6 +132,16 @@ def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -
         due=moment,
         untold=len(known.outbox),
     )
+
+
+def _awaited(canary: Canary | None, known: State) -> str:
+    """What it waits for, in words; a gate with what it is to approve."""
+    if known.phase is Phase.PROMOTING and known.deadline and not known.waiting:
+        return _AWAITED["primary"]
+    hooks = canary.analysis.webhooks if canary else ()
+    types = {hook.type for hook in hooks if known.waiting == f"{_WEBHOOK}{hook.name}"}
+    approval = next((text for kind, text in _APPROVES if kind in types), "")
+    return _AWAITED.get(known.waiting, known.waiting) + approval
 
 
 def _spec(obj: Object, scale: float, provider: str) -> tuple[Canary | None, tuple[str, ...]]:

@@ -41,6 +41,7 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
         until=EPOCH + timedelta(minutes=2, seconds=5),
         mirrored=True,
         iterations=3,
+        of_iterations=5,
         next="suspended",
         untold=2,
         marks={"serinus.dev/pause": "p" * 80},
@@ -48,11 +49,38 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
     lines = page(found, EPOCH).splitlines()
     assert "  problem   spec.x: is required" in lines
     assert "  waits for canary, until 2026-11-23 12:02:05Z (in 2m5s)" in lines
-    assert "  phase     Progressing, 0 % to the canary (mirrored), 100 % to the primary, iteration 3" in lines
+    assert (
+        "  phase     Progressing, copies of all requests to the canary, the primary answers, iteration 3 of 5" in lines
+    )
     assert "  untold    2 messages wait for their webhooks" in lines
     assert f"  set       serinus.dev/pause: {'p' * 57}..." in lines
     assert "  deadline  2026-11-23 12:02:05Z (in 2m5s)" in page(replace(found, waiting=""), EPOCH).splitlines()
     assert "  waits for approve" in page(replace(found, waiting="approve", until=None), EPOCH).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"iterations": 2, "of_iterations": 5}, "0 % to the canary, 100 % to the primary, iteration 2 of 5"),
+        pytest.param({"iterations": 2}, "100 % to the primary, iteration 2", id="a spec that cannot be read"),
+        pytest.param(
+            {"iterations": 6, "of_iterations": 5, "weight": 100},
+            "100 % to the canary, 0 % to the primary, all 5 iterations passed",
+            id="blue/green, before its promotion",
+        ),
+        ({"phase": "Promoting", "iterations": 5, "of_iterations": 5}, "to the primary, all 5 iterations passed"),
+        ({"mirrored": True, "mirror_weight": 30}, "copies of 30 % of the requests to the canary, the primary answers"),
+    ],
+)
+def test_how_far_a_run_is(changes: dict[str, Any], said: str) -> None:
+    """Iterations are told with how many there are to be, copies with their share."""
+    assert page(replace(PLAIN, **changes), EPOCH).splitlines()[2].endswith(said)
+
+
+def test_a_percentage_is_not_torn_apart() -> None:
+    """A number stays on the line of its sign."""
+    lines = page(replace(PLAIN, steps=[STEP | {"decision": "x" * 49}]), EPOCH).splitlines()
+    assert lines[-1].endswith("20 %)")
 
 
 def test_an_ab_test_says_whose_requests_it_is_about() -> None:

@@ -163,3 +163,44 @@ def test_a_view_of_every_phase_can_be_made() -> None:
         lab.tick()
         phases.add(view(lab.canary, lab.clock()).phase)
     assert {"Initialized", "Progressing", "Promoting", "Finalising", "Succeeded"} <= phases
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "approves"),
+    [
+        ("confirm-rollout", "Waiting", "the rollout"),
+        ("confirm-traffic-increase", "Progressing", "more traffic"),
+        ("confirm-promotion", "WaitingPromotion", "the promotion"),
+    ],
+)
+def test_a_gate_says_what_it_is_to_approve(kind: str, phase: str, approves: str) -> None:
+    """The name of a webhook alone does not tell what a yes would do."""
+    lab = new_lab(a_canary(analysis={"webhooks": [{"name": "ask", "type": kind, "url": "http://gate"}]}))
+    lab.webhooks.answers = {"http://gate": [403]}
+    lab.until("Initialized")
+    lab.push("app:v2")
+    for _ in range(8):
+        lab.tick()
+    assert (lab.phase, view(lab.canary, lab.clock()).waiting) == (phase, f"webhook ask to approve {approves}")
+
+
+@pytest.mark.parametrize(
+    ("known", "waiting"),
+    [
+        (State(phase=Phase.PROGRESSING, waiting="canary"), "the canary's pods to become ready"),
+        (State(phase=Phase.PROMOTING, deadline=EPOCH), "the primary's pods to become ready"),
+        pytest.param(State(phase=Phase.PROGRESSING, waiting="webhook gone"), "webhook gone", id="not in the spec"),
+        (State(phase=Phase.PROMOTING), ""),
+    ],
+)
+def test_what_is_waited_for_is_told_in_words(known: State, waiting: str) -> None:
+    """Also in a promotion that waits from its beginning on."""
+    assert seen(known).waiting == waiting
+
+
+def test_what_is_waited_for_without_a_valid_spec() -> None:
+    """The state alone says what it can."""
+    canary = a_canary(analysis={"stepWeight": 101})
+    canary["metadata"]["annotations"] = {STATE: state.dump(State(phase=Phase.WAITING, waiting="webhook ask"))}
+    found = view(canary, EPOCH)
+    assert (found.waiting, found.of_iterations, len(found.problems)) == ("webhook ask", 0, 1)
