@@ -62,6 +62,8 @@ def _analysis(canary: Canary) -> tuple[Fact, ...]:
 
 def _routing(canary: Canary) -> tuple[Fact, ...]:
     analysis = canary.analysis
+    if analysis.iterations:
+        return (Fact("Traffic routing", "A/B Testing" if analysis.match else "Blue/Green"),)
     if analysis.step_weight:
         return (Fact("Traffic routing", f"Weight step: {analysis.step_weight} max: {analysis.max_weight}"),)
     if analysis.step_weights:

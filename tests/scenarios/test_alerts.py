@@ -420,18 +420,39 @@ def test_a_rollback_whose_reason_was_for_nobody() -> None:
     assert texts(lab) == ["Finish the rollback that was begun"]
 
 
+ITERATED = {"stepWeight": None, "maxWeight": None, "iterations": 5}
+INSIDERS = [{"headers": {"x-canary": {"exact": "insider"}}}]
+
+
 @pytest.mark.parametrize(
     ("analysis", "expected"),
     [
-        ({"stepWeight": 10, "maxWeight": 50}, ["Weight step: 10 max: 50"]),
-        ({"stepWeight": None, "stepWeights": [1, 50], "maxWeight": None}, ["Weight steps: 1,50 max: 0"]),
+        ({"stepWeight": 10, "maxWeight": 50}, "Weight step: 10 max: 50"),
+        ({"stepWeight": 10, "maxWeight": 50, "mirror": True}, "Weight step: 10 max: 50"),
+        ({"stepWeight": None, "stepWeights": [1, 50], "maxWeight": None}, "Weight steps: 1,50 max: 0"),
+        ({**ITERATED, "match": INSIDERS}, "A/B Testing"),
+        (ITERATED, "Blue/Green"),
+        ({**ITERATED, "mirror": True}, "Blue/Green"),
     ],
+    ids=["weighted", "mirrored", "steps of their own", "A/B testing", "blue/green", "blue/green, mirrored"],
 )
-def test_how_traffic_is_routed(analysis: dict[str, Any], expected: list[str]) -> None:
-    """The beginning of an analysis says which steps it is going to take (events.go, alertMetadata)."""
-    lab = alerting(**analysis)
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_how_traffic_is_routed(kind: str, analysis: dict[str, Any], expected: str) -> None:
+    """The first messages name target and strategy, and the steps it is going to take (events.go, alertMetadata)."""
+    target = {"apiVersion": "apps/v1", "kind": kind, "name": "app"}
+    canary = a_canary(analysis={"alerts": [a_rule()], **analysis}, targetRef=target)
+    lab = new_lab(canary, a_daemonset() if kind == "DaemonSet" else a_deployment())
+    a_provider(lab)
     lab.until("Initialized")
-    assert [facts["Traffic routing"] for _, facts in sent(lab)] == expected
+    lab.push("app:v2")
+    lab.until("Progressing")
+    described = {
+        "Target": f"{kind}/app.shop",
+        "Failed checks threshold": "3",
+        "Progress deadline": "600s",
+        "Traffic routing": expected,
+    }
+    assert [facts for _, facts in sent(lab)] == [described, described]
 
 
 def test_a_canary_without_analysis_has_no_steps() -> None:
