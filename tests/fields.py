@@ -116,7 +116,7 @@ SERVICE = (
         "routers/test_istio.py::test_a_delegate_has_neither_hosts_nor_gateways",
     ),
     Row("service.match.*", "Copied onto the HTTP rule.", _ON_RULE),
-    Row("service.mirror.*", "`true`: as `analysis.mirror`; the Gateway API's list is refused.", _BAD),
+    Row("service.mirror.*", "`true`: as `analysis.mirror`; the Gateway API's list is passed over.", _OTHER_MESH),
     Row("service.retries.*", "Copied onto the HTTP rule.", _ON_RULE),
     Row("service.headers.*", "Copied onto the HTTP rule.", _ON_RULE),
     Row("service.corsPolicy.*", "Copied onto the HTTP rule.", _ON_RULE),
@@ -270,7 +270,7 @@ ALERT_PROVIDER = (
     Row(
         "secretRef.*",
         "Secret with `address` and `token`, either or both.",
-        "scenarios/test_alerts.py::test_scheduler_deployment_alerts",
+        "scenarios/test_alerts.py::test_scheduler_alerts",
     ),
 )
 

@@ -39,6 +39,7 @@ def test_no_row_is_about_nothing(kind: str, row: Row) -> None:
         {"meshName": "mesh"},
         {"backends": ["backend"]},
         {"gatewayRefs": [{"name": "gateway"}]},
+        {"mirror": [{"backendRef": {"name": "app-canary", "port": 80}}]},
     ],
     ids=lambda service: next(iter(service)),
 )

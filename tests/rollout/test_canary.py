@@ -116,6 +116,9 @@ VERBATIM |= {"headers": {"request": {}}, "corsPolicy": {"allowOrigins": []}}
         ({"unmanagedMetadata": {"annotations": ["b"]}}, "unmanaged_annotations", ("b",)),
         ({"mirror": False}, "mirror", False),
         ({"mirror": True}, "mirror", True),
+        pytest.param(
+            {"mirror": [{"backendRef": {"name": "x"}}]}, "mirror", False, id="the Gateway API's list of mirrors"
+        ),
         ({"appProtocol": "TCP"}, "tcp", True),
     ],
 )
@@ -197,7 +200,7 @@ BAD = [
     ({"service": None}, "spec.service.port: is required"),
     ({"service": {"port": 0}}, "spec.service.port: 0 is not between 1 and 65535"),
     ({"service": {"port": 80, "name": "-a"}}, f"spec.service.name: '-a' is not {LABEL}"),
-    ({"service": {"port": 80, "mirror": [{}]}}, "spec.service.mirror: [{}] is not true or false"),
+    ({"service": {"port": 80, "mirror": {}}}, "spec.service.mirror: {} is not true or false"),
     ({"service": {"port": 80, "targetPort": 70000}}, "spec.service.targetPort: 70000 is not between 0 and 65535"),
     ({"service": {"port": 80, "targetPort": "70000"}}, "spec.service.targetPort: 70000 is not between 0 and 65535"),
     ({"service": {"port": 80, "targetPort": []}}, "spec.service.targetPort: [] is not a whole number"),

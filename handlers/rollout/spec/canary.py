@@ -222,7 +222,8 @@ def _service(spec: Field, kind: Kind, target: str) -> CanaryService:
         hosts=tuple(item.required() for item in spec["hosts"].items()),
         delegation=spec["delegation"].flag(),
         match=tuple(item.mapping() for item in spec["match"].items()),
-        mirror=spec["mirror"].flag(),
+        # a list is the Gateway API's, which Flagger's Istio router passes over
+        mirror=False if isinstance(spec["mirror"].value, list) else spec["mirror"].flag(),
         timeout=spec["timeout"].text(),
         apex_metadata=_metadata(spec["apex"]),
         primary_metadata=_metadata(spec["primary"]),
