@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from handlers.errors import BadCanary, BadEvent, Conflict, Unavailable
+from handlers.events.fields import shown
 from handlers.events.hook import HookCall
+from handlers.rollout import state
+from handlers.rollout.jobs import run
 from handlers.rollout.jobs.job import (
     Outcome,
     Wanted,
@@ -18,7 +21,7 @@ from handlers.rollout.jobs.job import (
     outcome,
     wanted,
 )
-from handlers.rollout.objects import CANARY, CRON_JOB, Object, Ref
+from handlers.rollout.objects import CANARY, CRON_JOB, Object, Ref, annotations
 from handlers.rollout.objects.ownership import owned_by
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import WEBHOOK_TIMEOUT, Hook
@@ -55,9 +58,9 @@ class Answer:
 def handle(world: World, namespaces: tuple[str, ...], policy: Policy, call: HookCall, *, patient: bool) -> Answer:
     """Start the Job unless it is there, and say how far it is.
 
-    200: complete; 424: failed, and asking again brings the same. While it runs: 202 for a sender that asks again
-    (`patient`: it said `Prefer: respond-async`, RFC 7240) and for a post-rollout webhook, 503 for another, which has
-    waited for most of its timeout.
+    200: complete; 424: failed, and asking again brings the same; 409: asked for a run that is over. While it runs: 202
+    for a sender that asks again (`patient`: it said `Prefer: respond-async`, RFC 7240) and for a post-rollout webhook,
+    503 for another, which has waited for most of its timeout.
     Raises BadEvent and BadCanary for what will not be run, Unavailable.
     """
     if not call.checksum:
@@ -72,15 +75,35 @@ def handle(world: World, namespaces: tuple[str, ...], policy: Policy, call: Hook
     until = world.now() + min(LONGEST, timeout * 0.8)
     if asked.phase not in ("", call.phase):
         return Answer(status=HTTPStatus.OK, text=f"nothing is run before phase {asked.phase}")
+    attempt = _attempt(raw, call, told=told)
+    if attempt is None:
+        text = f"checksum: {shown(call.checksum)} is not the revision under analysis, no Job is run for it"
+        return Answer(status=HTTPStatus.CONFLICT, text=text)
+    asked = replace(asked, attempt=attempt)
     canary = canaries.parse(raw, provider=world.config.provider, lenient=True)
     ref = job_ref(canary, asked)
     job = world.cluster.get(ref) or _started(world, policy, canary, asked)
     if not owned_by(job, canary):
         raise BadCanary(f"{ref} is there and does not belong to the Canary")
-    while not patient and outcome(job)[0] is Outcome.RUNNING and world.now() < until:
+    if not patient:
+        job = _waited_for(world, ref, job, until)
+    return _answer(ref, *outcome(job), patient=patient, told=told)
+
+
+def _attempt(raw: Object, call: HookCall, *, told: bool) -> str | None:
+    """What tells this attempt at its revision from others; None when the call is not about the run in hand."""
+    known = state.load(annotations(raw)) or state.State()
+    if not run.concerns(known, call.checksum, told=told):
+        return None
+    return run.attempt(known, annotations(raw), told=told)
+
+
+def _waited_for(world: World, ref: Ref, job: Object, until: datetime) -> Object:
+    """The Job as it stands when it has ended, or when the time is over."""
+    while outcome(job)[0] is Outcome.RUNNING and world.now() < until:
         world.sleep(POLL)
         job = world.cluster.get(ref) or job
-    return _answer(ref, *outcome(job), patient=patient, told=told)
+    return job
 
 
 def _hook(raw: Object, call: HookCall) -> Field:

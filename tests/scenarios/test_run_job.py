@@ -17,7 +17,8 @@ from handlers.events.hook import LIMIT
 from handlers.settings import Settings
 from handlers.step.ports import Request, Response
 from handlers.wiring import Wiring
-from tests.lab import Lab, a_canary, new_lab
+from tests.lab import Lab, a_canary, an_alert, at, new_lab
+from tests.protocol.harness import state_of
 
 TOKEN = "a-token-of-the-tests"
 URL = "http://serinus.test/run-job"
@@ -65,6 +66,11 @@ class Site:
     lab: Lab
     client: FlaskClient
 
+    @property
+    def revision(self) -> str:
+        """The one under analysis."""
+        return state_of(self.lab).revision
+
     def jobs(self) -> list[Any]:
         """The Jobs there are."""
         items: list[Any] = self.lab.api.call("GET", JOBS).body["items"]
@@ -80,7 +86,7 @@ class Site:
 
     def ask(self, headers: dict[str, str] | None = None, **changes: Any) -> tuple[int, str]:
         """Ask as the webhook does."""
-        payload = {"name": "app", "namespace": "shop", "phase": "Progressing", "checksum": "1-abc"}
+        payload = {"name": "app", "namespace": "shop", "phase": "Progressing", "checksum": self.revision}
         body = json.dumps({**payload, "metadata": METADATA, **changes})
         answer = self.client.post(
             "/run-job", data=body, headers={"Authorization": f"Bearer {TOKEN}", **(headers or {})}
@@ -93,11 +99,14 @@ SiteOf = Callable[..., Site]
 
 @pytest.fixture
 def site_of(tmp_path: Path) -> SiteOf:
-    """Makes a site; arguments change the webhook, `analysis` the analysis, `environ` the settings."""
+    """Makes a site where app:v2 is about to be analysed.
+
+    Arguments change the webhook, `analysis` the analysis, `environ` the settings.
+    """
 
     def make(analysis: dict[str, Any] | None = None, environ: dict[str, str] | None = None, **hook: Any) -> Site:
         wanted = {"threshold": 1, "webhooks": [{**HOOK, **hook}], **(analysis or {})}
-        lab = new_lab(a_canary(analysis=wanted))
+        lab = at(new_lab(a_canary(analysis=wanted)), "Progressing")
         client = client_of(lab, tmp_path, **(environ or {}))
         lab.world = replace(lab.world, http=App(client), token=lambda _: TOKEN)
         return Site(lab, client)
@@ -108,8 +117,6 @@ def site_of(tmp_path: Path) -> SiteOf:
 def test_a_job_that_fails_aborts_the_rollout_before_any_traffic(site_of: SiteOf) -> None:
     """A failed migration rolls back at the first look, with its reason, and no request ever went to the canary."""
     site = site_of()
-    site.lab.until("Initialized")
-    site.lab.push("app:v2")
     weights = set()
     for _ in range(3):
         site.lab.tick()
@@ -126,8 +133,6 @@ def test_a_job_that_fails_aborts_the_rollout_before_any_traffic(site_of: SiteOf)
 def test_a_failed_job_counts_to_the_threshold(site_of: SiteOf) -> None:
     """Asked again it says the same and is not run again; at the threshold the rollout ends."""
     site = site_of({"threshold": 2})
-    site.lab.until("Initialized")
-    site.lab.push("app:v2")
     site.lab.tick(2)
     site.end("Failed", "DeadlineExceeded")
     site.lab.tick()
@@ -140,8 +145,6 @@ def test_a_failed_job_counts_to_the_threshold(site_of: SiteOf) -> None:
 def test_a_rollout_waits_for_its_job_and_goes_on(site_of: SiteOf) -> None:
     """While the Job runs nothing moves and nothing counts as failed; when it is complete traffic begins."""
     site = site_of()
-    site.lab.until("Initialized")
-    site.lab.push("app:v2")
     site.lab.tick(6)
     status = site.lab.canary["status"]
     assert (site.lab.weights, status["failedChecks"]) == ((100, 0), 0)
@@ -158,7 +161,7 @@ def test_the_job_is_the_canarys(site_of: SiteOf) -> None:
     assert site.ask(ASYNC)[0] == 202
     (job,) = site.jobs()
     assert job["metadata"]["ownerReferences"][0]["uid"] == site.lab.canary["metadata"]["uid"]
-    assert job["metadata"]["annotations"] == {"serinus.dev/job-name": "expand", "serinus.dev/revision": "1-abc"}
+    assert job["metadata"]["annotations"] == {"serinus.dev/job-name": "expand", "serinus.dev/revision": site.revision}
     path = f"{JOBS}/{job['metadata']['name']}"
     assert site.lab.api.call("PATCH", path, {"metadata": {"ownerReferences": None}}).status == 200
     status, text = site.ask(ASYNC)
@@ -170,7 +173,8 @@ def test_a_patient_sender_is_told_to_ask_again(site_of: SiteOf) -> None:
     """With `Prefer: respond-async` a running Job is 202 with the preference applied, a complete one 200."""
     site = site_of()
     headers = {"Authorization": f"Bearer {TOKEN}", **ASYNC}
-    body = json.dumps({"name": "app", "namespace": "shop", "phase": "x", "checksum": "1-abc", "metadata": METADATA})
+    payload = {"name": "app", "namespace": "shop", "phase": "x", "checksum": site.revision, "metadata": METADATA}
+    body = json.dumps(payload)
     answer = site.client.post("/run-job", data=body, headers=headers)
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "respond-async")
     site.end("Complete")
@@ -348,3 +352,78 @@ def test_a_canary_on_its_way_out_starts_nothing(site_of: SiteOf) -> None:
     assert status == 422
     assert "is being deleted" in text
     assert site.jobs() == []
+
+
+def refused(site: Site, revision: str) -> bool:
+    """Whether a call for a revision is refused, and starts nothing."""
+    before = len(site.jobs())
+    status, text = site.ask(ASYNC, checksum=revision)
+    assert status != 409 or text.startswith(f"checksum: {revision!r} is not the revision under analysis")
+    return status == 409 and len(site.jobs()) == before
+
+
+def test_a_call_for_another_revision_starts_no_job(site_of: SiteOf) -> None:
+    """A late or repeated call must not migrate for what was overtaken, by a push, a rollback, or the end of its run."""
+    site = site_of()
+    first = site.revision
+    assert refused(site, "1-abc")
+    site.lab.push("app:v3")
+    site.lab.tick()
+    assert refused(site, first)
+    second = site.revision
+    site.lab.step(an_alert(site.lab.clock()))
+    assert site.lab.phase == "Failed"
+    assert refused(site, second)
+    assert site.jobs() == []
+
+
+def test_a_call_in_the_middle_of_a_rollback_starts_no_job(site_of: SiteOf) -> None:
+    """Once its intent stands, whoever was asked before it may still ask, and gets nothing."""
+    site = site_of()
+    late: list[bool] = []
+
+    def between(verb: str, path: str) -> None:
+        if verb == "patch" and path.endswith("/deployments/app") and not late:
+            late.append(True)
+            late[0] = refused(site, site.revision)
+
+    site.lab.cluster.before = between
+    site.lab.edit("flagger.app/v1beta1/canaries/app", {"metadata": {"annotations": {"serinus.dev/abort": "now"}}})
+    site.lab.step()
+    assert (site.lab.phase, late) == ("Failed", [True])
+
+
+def test_a_retry_runs_its_job_again(site_of: SiteOf) -> None:
+    """A retried revision has a Job of its own, once, and the one that failed stays to be read."""
+    site = site_of()
+    site.lab.tick()
+    site.end("Failed", "BackoffLimitExceeded")
+    site.lab.until("Failed")
+    retry = {"metadata": {"annotations": {"serinus.dev/retry": "once more"}}}
+    site.lab.edit("flagger.app/v1beta1/canaries/app", retry)
+    site.lab.tick(4)
+    assert site.lab.phase == "Progressing"
+    names = {job["metadata"]["name"] for job in site.jobs()}
+    assert len(names) == 2
+    (again,) = (job for job in site.jobs() if not job.get("status", {}).get("conditions"))
+    status = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    assert site.lab.api.call("PATCH", f"{JOBS}/{again['metadata']['name']}/status", status).status == 200
+    site.lab.until("Succeeded")
+    assert {job["metadata"]["name"] for job in site.jobs()} == names
+
+
+@pytest.mark.parametrize("kind", ["confirm-rollout", "pre-rollout", "rollout", "confirm-promotion", "post-rollout"])
+def test_every_webhook_of_a_run_may_ask(site_of: SiteOf, kind: str) -> None:
+    """Whatever the type of a webhook is, the revision that its step is about has its Job, and one only."""
+    site = site_of(type=kind)
+    for image in ("app:v3", "app:v4"):
+        site.lab.push(image)
+        for _ in range(14):
+            site.lab.tick()
+            for job in site.jobs():
+                path = f"{JOBS}/{job['metadata']['name']}/status"
+                site.lab.api.call("PATCH", path, {"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+        assert site.lab.phase == "Succeeded"
+    asked_for = [job["metadata"]["annotations"]["serinus.dev/revision"] for job in site.jobs()]
+    assert asked_for.count(site.revision) == 1
+    assert not [event for event in site.lab.events if "409" in event]

@@ -45,7 +45,7 @@ class Outcome(Enum):
 class Wanted:
     """A Job that a webhook asks for, as far as its metadata says: one of `spec` (base64 of JSON) and `template`.
 
-    `phase`: the only one in which it is wanted; empty: any.
+    `phase`: the only one in which it is wanted; empty: any. `attempt`: see `run.attempt`.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Wanted:
     spec: str
     template: str
     phase: str = ""
+    attempt: str = ""
 
 
 def wanted(told: Mapping[str, str], revision: str) -> Wanted:
@@ -77,8 +78,9 @@ def wanted(told: Mapping[str, str], revision: str) -> Wanted:
 
 
 def job_ref(canary: Canary, asked: Wanted) -> Ref:
-    """Where the Job lives: the same for the same canary, revision and name of the Job, so that it is started once."""
-    digest = hashlib.sha256(json.dumps([canary.uid, asked.revision, asked.name]).encode()).hexdigest()[:10]
+    """Where the Job lives: the same for the same canary, revision, attempt and name, so that it is started once."""
+    parts = [canary.uid, asked.revision, asked.name, *([asked.attempt] if asked.attempt else [])]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
     readable = f"{canary.name[:30]}-{asked.name[:20]}".rstrip("-.").replace(".", "-")
     return Ref(JOB, canary.namespace, f"{readable}-{digest}")
 
