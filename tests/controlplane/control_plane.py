@@ -167,6 +167,7 @@ class ControlPlane:
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-cluster-ip-range": "10.96.0.0/16",
             "authorization-mode": "RBAC",
+            "enable-admission-plugins": "OwnerReferencesPermissionEnforcement",  # as OpenShift has it
             "endpoint-reconciler-type": "none",
             "audit-policy-file": self.directory / "audit.yaml",
             "audit-log-path": self.directory / "audit.log",

@@ -1,0 +1,36 @@
+"""The handlers as the service accounts of the manifests, on a cluster that asks who may do what."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from handlers.sandbox.kube import Kube, Resource
+from tests.manifests.files import KNATIVE, documents, paths
+
+NAMESPACE = "serinus"
+HANDLERS = "serinus"
+RUN_JOB = "serinus-run-job"
+KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding")
+_ACCOUNTS = Resource("v1", "serviceaccounts")
+
+
+def rights() -> list[dict[str, Any]]:
+    """The namespace, the accounts and all that they may do, as the manifests say, without the examples."""
+    files = [path for path in paths() if KNATIVE / "examples" not in path.parents]
+    found = [document for path in files for document in documents(path) if document["kind"] in KINDS]
+    mine = [item for item in found if item["metadata"].get("namespace", NAMESPACE) == NAMESPACE]
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *mine]
+
+
+def kubeconfig(kube: Kube, like: Path, account: str, directory: Path) -> Path:
+    """Another kubeconfig for the same cluster, with a token of a service account that is there already."""
+    wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": {"namespace": NAMESPACE}}
+    token = kube.create(_ACCOUNTS, wanted | {"spec": {"expirationSeconds": 7200}}, account, "token")["status"]["token"]
+    config = yaml.safe_load(like.read_text())
+    user = config["contexts"][0]["context"]["user"]
+    config["users"] = [{"name": user, "user": {"token": token}}]
+    path = directory / f"{account}.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(config))
+    return path
