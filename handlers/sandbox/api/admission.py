@@ -2,14 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from handlers.sandbox.api import defaults, metadata
+from handlers.sandbox.api import defaults, metadata, rules
+from handlers.sandbox.api.apply import mistyped
 from handlers.sandbox.api.custom import schema_of
 from handlers.sandbox.api.managed import Manager
 from handlers.sandbox.api.reads import presenter
 from handlers.sandbox.api.request import Reply, Request
-from handlers.sandbox.api.resources import NAMESPACES
+from handlers.sandbox.api.resources import CRDS, NAMESPACES, Resource
 from handlers.sandbox.api.routing import Target
+from handlers.sandbox.api.schema import ROOT
 from handlers.sandbox.api.status import (
     ApiError,
     Cause,
@@ -22,6 +25,7 @@ from handlers.sandbox.api.status import (
     missing,
 )
 from handlers.sandbox.api.store import Store
+from handlers.sandbox.api.typed import OBJECT_META, Mismatch
 from handlers.sandbox.api.validation import Rules
 
 STALE = "the object has been modified; please apply your changes to the latest version and try again"
@@ -62,22 +66,53 @@ class Call:
         return Reply(status=status, body=presenter(self.target, self.request)(found), warnings=warnings)
 
 
-def cleaned(call: Call, new: Json, live: Json | None) -> tuple[Json, tuple[str, ...]]:
-    """The object without unknown fields and with defaults, and a warning for each field that went."""
-    target = call.target
-    schema = target.version.schema
-    if schema is None:
-        return defaults.filled(call.store, target.resource, new, live), ()
-    unknown: list[str] = []
-    new = schema.cleaned(new, live, unknown)
-    unknown = [path for path in unknown if not (target.subresource == "" and path == "status")]
+class Received(NamedTuple):
+    """What a client sent, as the server has read it, and the warnings about that."""
+
+    body: Json
+    warnings: tuple[str, ...] = ()
+
+
+def received(call: Call, sent: Json, live: Json | None, *, nulls: bool = False) -> Received:
+    """An object without unknown fields, of which it warns, and with a schema's defaults; raises Undecodable.
+
+    `nulls`: those that a schema does not allow stay, to be refused.
+    """
+    version, unknown = call.target.version, list[str]()
+    if version.type is not None:
+        new = version.type.decoded(sent, live, unknown)
+    else:
+        new = sent | {"metadata": _metadata(sent, live, unknown)}
+    if version.schema is not None:
+        new = version.schema.cleaned(new, live, unknown, nulls=nulls)
+    return Received(new, _told(call, unknown))
+
+
+def _metadata(sent: Json, live: Json | None, unknown: list[str]) -> Json:
+    own: list[str] = []
+    try:
+        found: Json = OBJECT_META.decoded(sent["metadata"], (live or {}).get("metadata"), own)
+    except Mismatch as error:
+        error.path.insert(0, "metadata")
+        raise
+    unknown += [f"metadata.{path}" for path in own]
+    return found
+
+
+def _told(call: Call, unknown: list[str]) -> tuple[str, ...]:
+    unknown = [path for path in unknown if not (call.target.subresource == "" and path == "status")]
     how = call.request.query.get("fieldValidation") or "Warn"
     if not unknown or how == "Ignore":
-        return new, ()
+        return ()
     texts = tuple(f'unknown field "{path}"' for path in sorted(unknown))
     if how == "Warn":
-        return new, texts
+        return texts
     raise Undecodable(f"strict decoding error: {', '.join(texts)}")
+
+
+def completed(call: Call, new: Json, live: Json | None) -> Json:
+    """The object with the defaults of its kind."""
+    return new if call.target.resource.custom else defaults.filled(call.store, call.target.resource, new, live)
 
 
 def problems(call: Call, new: Json, live: Json | None) -> list[Cause]:
@@ -85,17 +120,16 @@ def problems(call: Call, new: Json, live: Json | None) -> list[Cause]:
     target = call.target
     found = metadata.problems(target.resource, new["metadata"], live["metadata"] if live else None)
     if target.version.schema is None:
-        return found + defaults.problems(target.resource, new, live) + schema_of(target.resource, new)
-    rules: Rules.Found = []
-    target.version.schema.validate(new, live, rules)
-    return found + sorted(rules, key=lambda cause: cause.field)  # the server goes through maps in order of their keys
+        return found + rules.problems(target.resource, new, live) + schema_of(target.resource, new)
+    broken: Rules.Found = []
+    target.version.schema.validate(new, live, broken)
+    return found + sorted(broken, key=lambda cause: cause.field)  # the server goes through maps in order of their keys
 
 
 def isolated(target: Target, live: Json, new: Json) -> Json:
     """What a write may write at its path: through /status the status alone, elsewhere all but the status."""
     if target.subresource == "status":
-        meta = live["metadata"] | {"managedFields": new["metadata"].get("managedFields", [])}
-        rest = live | {"metadata": meta}
+        rest = live | {"metadata": _through_status(target.resource, live["metadata"], new["metadata"])}
         if "status" in new:
             return rest | {"status": new["status"]}
         return {name: value for name, value in rest.items() if name != "status"}
@@ -105,6 +139,40 @@ def isolated(target: Target, live: Json, new: Json) -> Json:
         return new | {"status": live["status"]}
     new.pop("status", None)
     return new
+
+
+def garbled(call: Call, sent: Json, live: Json) -> bool:
+    """Whether what a custom resource cannot be given at this path does not fit its schema.
+
+    Nobody looks at it, but ownership of fields cannot be told either, and is lost (fieldmanager.go, UpdateNoErrors).
+    """
+    if not call.target.resource.custom or not call.target.version.status:
+        return False
+    through_status = call.target.subresource == "status"
+    dropped = {
+        name: value
+        for name, value in sent.items()
+        if name not in ROOT and (name == "status") is not through_status and value is not live.get(name)
+    }
+    return any(mistyped(dropped, call.target.version.shape))
+
+
+def _through_status(resource: Resource, live: Json, new: Json) -> Json:
+    """The metadata after a write of the status; most of it can be written too, if built in (each strategy.go)."""
+    match resource.key:
+        case key if resource.custom or key == CRDS:
+            return live | {"managedFields": new.get("managedFields", [])}
+        case ("apps", "deployments"):
+            return {**new, "labels": live["labels"]} if "labels" in live else _without(new, "labels")
+        case ("", "pods"):
+            name = "ownerReferences"
+            return {**new, name: live[name]} if name in live else _without(new, name)
+        case _:
+            return new
+
+
+def _without(value: Json, name: str) -> Json:
+    return {key: below for key, below in value.items() if key != name}
 
 
 def check_name(call: Call, name: str) -> None:

@@ -7,6 +7,7 @@ from handlers.sandbox.api.resources import CRDS, Resource, Scale, Version
 from handlers.sandbox.api.schema import Schema
 from handlers.sandbox.api.status import Cause, Json
 from handlers.sandbox.api.store import Name, Store
+from handlers.sandbox.api.typed import OBJECT_META
 
 OPEN: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
@@ -93,7 +94,7 @@ def _version(version: Json) -> Version:
     return Version(
         name=version["name"],
         schema=Schema(source),
-        shape=shapes.of_schema(source),
+        shape=shapes.of_schema(source, OBJECT_META),
         status="status" in subresources,
         scale=_scale(scale) if scale else None,
     )

@@ -1,4 +1,4 @@
-"""What the real server fills into built-in objects (k8s.io/kubernetes pkg/apis/*/defaults.go), and what it refuses."""
+"""What the real server fills into built-in objects (k8s.io/kubernetes pkg/apis/*/defaults.go)."""
 
 import base64
 from collections.abc import Callable
@@ -6,21 +6,15 @@ from typing import Any
 
 from handlers.sandbox.api import allocation, custom, pods
 from handlers.sandbox.api.resources import CRDS, Resource
-from handlers.sandbox.api.status import Cause, Json, Undecodable
+from handlers.sandbox.api.status import Json
 from handlers.sandbox.api.store import Store
-from handlers.sandbox.api.validation import quoted
 
 Filler = Callable[[Json, Json | None, Store], None]
-TEMPLATED = {"deployments", "replicasets", "daemonsets", "statefulsets", "jobs"}
-SELECTING = TEMPLATED - {"jobs"}
 
 
 def filled(store: Store, resource: Resource, new: Json, live: Json | None) -> Json:
     """A built-in object with its defaults; what is the very same part of the stored object is left alone."""
-    body = {name: value for name, value in new.items() if value is not None}
-    for name, value in body.items():
-        if name != "metadata" and (live is None or value is not live.get(name)):
-            body[name] = _without_nulls(value)
+    body = dict(new)
     if resource.key == CRDS:
         body["spec"] = custom.filled(body.get("spec") or {})
     elif (fill := _FILLERS.get((resource.group, resource.plural))) is not None:
@@ -28,28 +22,6 @@ def filled(store: Store, resource: Resource, new: Json, live: Json | None) -> Js
             body["spec"] = dict(body["spec"])
         fill(body, live, store)
     return body
-
-
-def problems(resource: Resource, new: Json, live: Json | None) -> list[Cause]:
-    """What the real server would refuse in a built-in object: the rules that users run into, by far not all."""
-    spec = new.get("spec")
-    if live is not None and spec is live.get("spec"):
-        return []
-    if resource.group in ("apps", "batch") and resource.plural in TEMPLATED:
-        return _workload(resource, spec or {}, (live or {}).get("spec") or {})
-    if resource.key == ("", "pods"):
-        return pods.problems(spec or {}, "spec")
-    if resource.key == ("", "services"):
-        return _service_problems(spec or {}, (live or {}).get("spec") or {})
-    return []
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nulls(below) for name, below in value.items() if below is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
 
 
 def _fill(target: Json, **values: Any) -> None:
@@ -101,8 +73,9 @@ def _service(body: Json, live: Json | None, _store: Store) -> None:
         spec["ports"] = [_port(port) for port in spec["ports"]]
     if spec["type"] == "ExternalName":
         return
-    if before and not spec.get("clusterIP"):
-        spec.pop("clusterIPs", None)
+    if before:
+        if not spec.get("clusterIP"):
+            spec.pop("clusterIPs", None)
         _fill(spec, **{name: before[name] for name in allocation.SERVICE if name in before})
     _fill(spec, internalTrafficPolicy="Cluster")
     if spec["type"] != "ClusterIP":
@@ -198,49 +171,3 @@ _FILLERS: dict[tuple[str, str], Filler] = {
     ("batch", "cronjobs"): _cron_job,
     ("autoscaling", "horizontalpodautoscalers"): _autoscaler,
 }
-
-
-def _workload(resource: Resource, spec: Json, before: Json) -> list[Cause]:
-    found = []
-    replicas = spec.get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        text = f"json: cannot unmarshal {type(replicas).__name__} into Go struct field"
-        raise Undecodable(f"{text} {resource.kind}Spec.spec.replicas of type int32")
-    if replicas < 0:
-        text = f"Invalid value: {replicas}: must be greater than or equal to 0"
-        found.append(Cause("FieldValueInvalid", "spec.replicas", text))
-    if resource.plural in SELECTING:
-        found += _selector(spec, before)
-    if resource.plural == "jobs" and spec["template"]["spec"].get("restartPolicy") not in ("OnFailure", "Never"):
-        text = 'Required value: valid values: "OnFailure", "Never"'
-        found.append(Cause("FieldValueRequired", "spec.template.spec.restartPolicy", text))
-    return found + pods.problems(spec["template"]["spec"], "spec.template.spec")
-
-
-def _selector(spec: Json, before: Json) -> list[Cause]:
-    selector = spec.get("selector")
-    if not selector:
-        return [Cause("FieldValueRequired", "spec.selector", "Required value")]
-    if before and selector != before.get("selector"):
-        text = f"Invalid value: {quoted(selector)}: field is immutable"
-        return [Cause("FieldValueInvalid", "spec.selector", text)]
-    labels = spec["template"]["metadata"].get("labels") or {}
-    wanted = selector.get("matchLabels") or {}
-    if wanted.items() <= labels.items():
-        return []
-    text = f"Invalid value: {quoted(labels)}: `selector` does not match template `labels`"
-    return [Cause("FieldValueInvalid", "spec.template.metadata.labels", text)]
-
-
-def _service_problems(spec: Json, before: Json) -> list[Cause]:
-    found = []
-    address = before.get("clusterIP")
-    if address and spec.get("clusterIP") != address and spec["type"] != "ExternalName":
-        text = f"Invalid value: {quoted([spec.get('clusterIP')])}: may not change once set"
-        found.append(Cause("FieldValueInvalid", "spec.clusterIPs[0]", text))
-    if not spec.get("ports") and spec.get("clusterIP") != "None" and spec["type"] != "ExternalName":
-        found.append(Cause("FieldValueRequired", "spec.ports", "Required value"))
-    for at, port in enumerate(spec.get("ports") or ()):
-        if len(spec["ports"]) > 1 and not port.get("name"):
-            found.append(Cause("FieldValueRequired", f"spec.ports[{at}].name", "Required value"))
-    return found

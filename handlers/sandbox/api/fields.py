@@ -160,11 +160,13 @@ def _maps(old: Json, new: Json, shape: Shape, found: Difference) -> None:
         before = old.get(name, found)
         if before is after:
             continue
-        key = "f:" + name
-        if before is found:
-            found.added[key] = whole(after, shape.child(name))
+        key, child = "f:" + name, shape.child(name)
+        if before is not found:
+            _values(before, after, child, key, found)
+        elif child.solid and isinstance(after, dict | list):  # it was there, empty
+            _values(type(after)(), after, child, key, found)
         else:
-            _values(before, after, shape.child(name), key, found)
+            found.added[key] = whole(after, child)
     for name, before in old.items():
         if name not in new:
             found.removed["f:" + name] = whole(before, shape.child(name))
@@ -204,7 +206,7 @@ def _lists(before: list[Any], after: list[Any], shape: Shape, found: Difference)
 def whole(value: Any, shape: Shape) -> Json:
     """The node of a value that is new or gone as a whole: everything in it, and the containers themselves."""
     below = _children(value, shape, whole)
-    return {".": ITSELF, **below} if below and not shape.solid else below
+    return {".": ITSELF, **below} if below else below
 
 
 def _leaves(value: Any, shape: Shape) -> Json:
@@ -216,12 +218,7 @@ def _leaves(value: Any, shape: Shape) -> Json:
 
 def _children(value: Any, shape: Shape, descend: Any) -> Json:
     if isinstance(value, dict) and not shape.atomic:
-        found = {}
-        for name, below in value.items():
-            child = shape.child(name)
-            if below or not child.solid:
-                found["f:" + name] = descend(below, child)
-        return found
+        return {"f:" + name: descend(below, shape.child(name)) for name, below in value.items()}
     if isinstance(value, list) and shape.merges():
         return {shape.element(item): descend(item, shape.items) for item in value}
     return {}

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from handlers.sandbox.api.resources import Resource
-from handlers.sandbox.api.status import Cause, Json, Undecodable, bad_request, invalid
+from handlers.sandbox.api.status import Cause, Json, bad_request, invalid
 from handlers.sandbox.api.validation import quoted
 
 ANNOTATIONS_LIMIT = 256 * 1024  # bytes
@@ -19,7 +19,6 @@ FIXED = (
     "deletionGracePeriodSeconds",
 )
 IMMUTABLE = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds")
-_DROPPED_IF_EMPTY = ("labels", "annotations", "finalizers", "ownerReferences", "managedFields", "generateName")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start"
@@ -38,22 +37,6 @@ _LABEL_RULE = (
     " and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is"
     " '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
-
-
-def tidy(metadata: Json) -> Json:
-    """The metadata as the typed ObjectMeta would keep it, without nulls and empty maps; Undecodable for a label 1."""
-    found = {
-        name: value
-        for name, value in metadata.items()
-        if value is not None and (value or name not in _DROPPED_IF_EMPTY)
-    }
-    for name in ("labels", "annotations"):
-        for value in (found.get(name) or {}).values():
-            if not isinstance(value, str):
-                kind = {bool: "bool", dict: "object", list: "array"}.get(type(value), "number")
-                place = f"Go struct field ObjectMeta.metadata.{name} of type string"
-                raise Undecodable(f"json: cannot unmarshal {kind} into {place}")
-    return found
 
 
 def problems(resource: Resource, metadata: Json, live: Json | None) -> list[Cause]:
@@ -82,7 +65,10 @@ def problems(resource: Resource, metadata: Json, live: Json | None) -> list[Caus
 
 def fixed(sent: Json, live: Json) -> Json:
     """The sent metadata, with what only the server writes taken from the stored one."""
-    return sent | {name: live[name] for name in FIXED if name in live}
+    found = sent | {name: live[name] for name in FIXED if name in live}
+    if "generation" not in live:
+        found.pop("generation", None)
+    return found
 
 
 def changed_fixed(sent: Json, live: Json) -> list[Cause]:

@@ -29,7 +29,7 @@ def strategic(target: Any, patch: Any, shape: Shape) -> Any:
         if patch.get("$patch") == "replace":
             return {name: value for name, value in patch.items() if name != "$patch"}
         return _strategic_map(target if isinstance(target, dict) else {}, patch, shape)
-    if isinstance(patch, list) and shape.merges():
+    if isinstance(patch, list) and shape.merge_key is not None:
         return _strategic_list(target if isinstance(target, list) else [], patch, shape)
     return patch
 
@@ -55,11 +55,11 @@ def _strategic_map(target: Json, patch: Json, shape: Shape) -> Json:
 
 
 def _strategic_list(target: list[Any], patch: list[Any], shape: Shape) -> list[Any]:
-    if shape.unique:
+    key = shape.merge_key
+    if not key:
         return [*target, *(item for item in patch if item not in target)]
     if any(item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if item.get("$patch") != "replace"]
-    key = shape.keys[0]
     found = list(target)
     added: list[Any] = []
     for item in patch:
@@ -77,13 +77,13 @@ def _strategic_list(target: list[Any], patch: list[Any], shape: Shape) -> list[A
 
 def _reorder(found: Json, field: str, order: list[Any], shape: Shape) -> None:
     items = found.get(field)
-    keys = shape.child(field).keys
+    key = shape.child(field).merge_key
     if not isinstance(items, list) or not order:
         return
-    names = [item.get(keys[0]) if keys and isinstance(item, dict) else item for item in order]
+    names = [item.get(key) if key and isinstance(item, dict) else item for item in order]
 
     def rank(item: Any) -> int:
-        name = item.get(keys[0]) if keys and isinstance(item, dict) else item
+        name = item.get(key) if key and isinstance(item, dict) else item
         return names.index(name) if name in names else len(names)
 
     found[field] = sorted(items, key=rank)

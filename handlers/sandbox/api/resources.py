@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from handlers.sandbox.api.schema import Schema
-from handlers.sandbox.api.shapes import BUILTIN, Shape
+from handlers.sandbox.api.shapes import LEAF, Shape
+from handlers.sandbox.api.typed import Typed, type_of
 
 Key = tuple[str, str]  # group, plural
 
@@ -21,11 +22,12 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version in which a resource is served; only custom resources have a schema."""
+    """One version in which a resource is served: a custom one has a schema, a built-in one a type."""
 
     name: str
     schema: Schema | None = None
-    shape: Shape = BUILTIN
+    type: Typed | None = None
+    shape: Shape = LEAF
     status: bool = False
     scale: Scale | None = None
 
@@ -102,7 +104,8 @@ def _row(line: str) -> Resource:
     place, plural, kind, short, *flags = line.split()
     group, _, version = place.rpartition("/")
     scale = Scale(selector=("spec", "selector")) if "scale" in flags else None
-    served = Version(name=version, status="status" in flags, scale=scale)
+    typed = type_of(f"{group.partition('.')[0] or 'core'}/{version}.{kind}")
+    served = Version(name=version, type=typed, shape=typed or LEAF, status="status" in flags, scale=scale)
     return Resource(
         group=group,
         plural=plural,

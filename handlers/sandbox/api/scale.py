@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from handlers.sandbox.api import metadata
-from handlers.sandbox.api.admission import Call
+from handlers.sandbox.api.admission import Call, Received
 from handlers.sandbox.api.reads import stored
 from handlers.sandbox.api.request import APPLY_PATCH, Reply
 from handlers.sandbox.api.resources import Scale
+from handlers.sandbox.api.shapes import LEAF
 from handlers.sandbox.api.status import ApiError, Cause, Json, invalid
 from handlers.sandbox.api.writes import patched, write
 
@@ -28,7 +28,7 @@ def change(call: Call) -> Reply:
     elif kind == APPLY_PATCH:
         raise ApiError(415, "server-side apply to the scale subresource is not supported")
     else:
-        asked = patched(kind, _shown(call, live), call.request)
+        asked = patched(kind, _shown(call, live), call.request, LEAF)
     replicas = asked.get("spec", {}).get("replicas", 0)
     if not isinstance(replicas, int) or replicas < 0:
         text = f"Invalid value: {replicas}: must be greater than or equal to 0"
@@ -38,7 +38,7 @@ def change(call: Call) -> Reply:
     new = new | {"apiVersion": call.target.api_version, "metadata": dict(live["metadata"])}
     if version:
         new["metadata"]["resourceVersion"] = version
-    reply = write(call, live, metadata.named(call.target.resource, new, call.target.api_version), call.manager())
+    reply = write(call, live, Received(new), call.manager())
     return replace(reply, body=_shown(call, reply.body))
 
 

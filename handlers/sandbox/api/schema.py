@@ -33,25 +33,26 @@ class Schema:
             name: below["default"] for name, below in source.get("properties", {}).items() if "default" in below
         }
 
-    def cleaned(self, value: Any, before: Any, unknown: list[str], path: str = "") -> Any:
+    def cleaned(self, value: Any, before: Any, unknown: list[str], path: str = "", *, nulls: bool = False) -> Any:
         """The value without unknown fields (their paths go into `unknown`) and with defaults.
 
         Shared with the value where nothing changes; what is the very same part of `before` is not looked at again.
+        A null goes as well where it is not allowed, unless `nulls`.
         """
         if value is before or value is None:
             return value
         if isinstance(value, dict):
-            return self._cleaned_map(value, before if isinstance(before, dict) else {}, unknown, path)
+            return self._cleaned_map(value, before if isinstance(before, dict) else {}, unknown, path, nulls=nulls)
         if isinstance(value, list) and self.items:
             known = {id(item) for item in before} if isinstance(before, list) else set()
             items = self.items
             return [
-                item if id(item) in known else items.cleaned(item, None, unknown, f"{path}[{at}]")
+                item if id(item) in known else items.cleaned(item, None, unknown, f"{path}[{at}]", nulls=nulls)
                 for at, item in enumerate(value)
             ]
         return value
 
-    def _cleaned_map(self, value: Json, before: Json, unknown: list[str], path: str) -> Json:
+    def _cleaned_map(self, value: Json, before: Json, unknown: list[str], path: str, *, nulls: bool) -> Json:
         found: Json = {}
         for name, below in value.items():
             if not path and name in ROOT:
@@ -63,10 +64,9 @@ class Schema:
                     found[name] = below
                 else:
                     unknown.append(f"{path}.{name}" if path else name)
-            elif below is None and not schema.nullable:
-                continue
-            else:
-                found[name] = schema.cleaned(below, before.get(name), unknown, f"{path}.{name}" if path else name)
+            elif below is not None or schema.nullable or (nulls and name not in self.defaults):
+                where = f"{path}.{name}" if path else name
+                found[name] = schema.cleaned(below, before.get(name), unknown, where, nulls=nulls)
         for name, default in self.defaults.items():
             if name not in found:
                 found[name] = self.properties[name].cleaned(default, None, unknown, path)
@@ -74,7 +74,7 @@ class Schema:
 
     def validate(self, value: Any, before: Any, rules: Rules.Found, path: str = "") -> None:
         """Collect what is wrong with a value; what is equal in `before` passes, as the server's ratcheting has it."""
-        if value is before or (before is not None and same(value, before)):
+        if before is not None and (value is before or same(value, before)):
             return
         if not self.rules.check(value, path, rules, nullable=self.nullable):
             return

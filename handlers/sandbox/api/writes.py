@@ -5,20 +5,23 @@ from typing import cast
 from handlers.sandbox.api import allocation, apply, deletion, fields, managed, metadata, patches, request
 from handlers.sandbox.api.admission import (
     Call,
+    Received,
     check_name,
     check_namespace,
     check_preconditions,
-    cleaned,
+    completed,
     count,
+    garbled,
     isolated,
     named,
     problems,
+    received,
 )
 from handlers.sandbox.api.managed import Manager
 from handlers.sandbox.api.reads import in_version, stored
 from handlers.sandbox.api.request import Reply, Request
 from handlers.sandbox.api.schema import ROOT
-from handlers.sandbox.api.shapes import BUILTIN
+from handlers.sandbox.api.shapes import Shape
 from handlers.sandbox.api.status import (
     ApiError,
     Cause,
@@ -32,20 +35,35 @@ from handlers.sandbox.api.status import (
 )
 from handlers.sandbox.api.validation import quoted
 
+MADE_BY_UPDATE = {("", "services"), ("", "endpoints"), ("", "events"), ("events.k8s.io", "events")} | {
+    ("coordination.k8s.io", "leases"),
+    *(
+        ("rbac.authorization.k8s.io", f"{scope}{kind}")
+        for scope in ("", "cluster")
+        for kind in ("roles", "rolebindings")
+    ),
+}
+"""A PUT creates these (AllowCreateOnUpdate in each kind's strategy.go)."""
+
 
 def create(call: Call) -> Reply:
     """Store a new object; 201."""
-    new = metadata.named(call.target.resource, call.request.json(), call.target.api_version)
-    return _create(call, new, None)
+    return _create(call, received(call, _sent(call), None), None)
 
 
 def update(call: Call) -> Reply:
     """Replace an object."""
     resource = call.target.resource
-    new = metadata.named(resource, call.request.json(), call.target.api_version)
-    live = stored(call.store, call.target)
+    live = call.store.get(resource.key, (call.target.namespace, call.target.name))
+    new, warnings = received(call, _sent(call), live)
     name = new["metadata"].setdefault("name", call.target.name)
     check_name(call, name)
+    if live is None and resource.key in MADE_BY_UPDATE and not call.target.subresource:
+        if new["metadata"].get("uid"):
+            raise conflict(resource.group, resource.plural, name, "StorageError: invalid object, Code: 4")
+        return _create(call, Received(new, warnings), None)
+    if live is None:
+        raise missing(resource.group, resource.plural, name)
     if call.target.resource.custom and not new["metadata"].get("resourceVersion"):
         text = "Invalid value: 0: must be specified for an update"
         raise invalid(
@@ -54,7 +72,7 @@ def update(call: Call) -> Reply:
     if new["metadata"].get("uid") not in (None, "", live["metadata"]["uid"]):
         text = f"UID in precondition: {new['metadata']['uid']}, UID in object meta: {live['metadata']['uid']}"
         raise conflict(resource.group, resource.plural, name, f"Precondition failed: {text}")
-    return write(call, live, new, call.manager())
+    return write(call, live, Received(new, warnings), call.manager())
 
 
 def patch(call: Call) -> Reply:
@@ -73,15 +91,16 @@ def patch(call: Call) -> Reply:
     if kind == request.APPLY_PATCH:
         return _apply(call)
     live = stored(call.store, call.target)
-    new = patched(kind, in_version(call.target)(live), call.request)
+    new = patched(kind, in_version(call.target)(live), call.request, call.target.version.shape)
     try:
-        return write(call, live, metadata.named(call.target.resource, new, call.target.api_version), call.manager())
+        sent = received(call, metadata.named(call.target.resource, new, call.target.api_version), live)
     except Undecodable as error:
         text = f"Invalid value: {quoted(quoted(new))}: {error}"
         raise invalid("", "", "", [Cause("FieldValueInvalid", "patch", text)]) from None
+    return write(call, live, sent, call.manager())
 
 
-def patched(kind: str, found: Json, sent: Request) -> Json:
+def patched(kind: str, found: Json, sent: Request, shape: Shape) -> Json:
     """An object changed by a patch that is not an apply."""
     change = sent.json()
     if kind == request.JSON_PATCH:
@@ -91,46 +110,45 @@ def patched(kind: str, found: Json, sent: Request) -> Json:
             "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
         )
     strategic = kind == request.STRATEGIC_PATCH
-    return cast(Json, patches.strategic(found, change, BUILTIN) if strategic else patches.merge(found, change))
+    return cast(Json, patches.strategic(found, change, shape) if strategic else patches.merge(found, change))
 
 
-def write(call: Call, live: Json, new: Json, manager: Manager, owned: Json | None = None) -> Reply:
+def write(call: Call, live: Json, sent: Received, manager: Manager, owned: Json | None = None) -> Reply:
     """Store a changed object, unless it is the same. `owned` is what an apply states; None for any other write."""
     target, resource = call.target, call.target.resource
     before = live["metadata"]
-    sent = metadata.tidy(new["metadata"])
-    check_name(call, sent.get("name", ""))
-    check_preconditions(call, sent, before)
-    new = isolated(target, live, new | {"metadata": sent, "apiVersion": live["apiVersion"]})
+    meta = sent.body["metadata"]
+    check_name(call, meta.get("name", ""))
+    check_preconditions(call, meta, before)
+    new = isolated(target, live, sent.body | {"apiVersion": live["apiVersion"]})
     new["metadata"] = metadata.fixed(new["metadata"], before)
-    new, warnings = cleaned(call, new, live)
+    new = completed(call, new, live)
     if owned is None:
-        entries = managed.after_update(live, new, target.version.shape, manager)
+        lost = garbled(call, sent.body, live)
+        entries = [] if lost else managed.after_update(live, new, target.version.shape, manager)
     else:
         force = call.request.query.get("force") == "true"
         entries = managed.after_apply(live, new, target.version.shape, manager, owned, force=force)
-    if causes := metadata.changed_fixed(sent, before) + problems(call, new, live):
+    if causes := metadata.changed_fixed(meta, before) + problems(call, new, live):
         raise call.invalid(before["name"], causes)
     count(call, live, new)
     _set_managed(new, entries)
     if fields.same(new, live):
-        return call.shown(200, live, warnings)
+        return call.shown(200, live, sent.warnings)
     if not call.dry:
         new = call.store.put(resource.key, (target.namespace, target.name), new)
         deletion.settle(call.store, resource, live, new)
-    return call.shown(200, new, warnings)
+    return call.shown(200, new, sent.warnings)
 
 
-def _create(call: Call, new: Json, owned: Json | None) -> Reply:
+def _create(call: Call, sent: Received, owned: Json | None) -> Reply:
     store, target, resource = call.store, call.target, call.target.resource
-    new["metadata"] = meta = named(call, metadata.tidy(new["metadata"]))
+    new = dict(sent.body)
+    new["metadata"] = meta = named(call, new["metadata"])
     name = meta["name"]
     check_namespace(call, name)
-    if store.get(resource.key, (target.namespace, name)) is not None:
-        raise exists(resource.group, resource.plural, name)
-    if meta.get("resourceVersion") and owned is None:
-        raise ApiError(500, "resourceVersion should not be set on objects to be created")
-    for field in ("resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+    stale = bool(meta.get("resourceVersion")) and call.request.method == "POST"
+    for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
         meta.pop(field, None)
     meta |= {"uid": store.new_uid(), "creationTimestamp": store.timestamp()}
     if resource.counts or resource.custom:
@@ -138,18 +156,23 @@ def _create(call: Call, new: Json, owned: Json | None) -> Reply:
     if target.version.status:
         new.pop("status", None)
     new["apiVersion"] = resource.api_version(resource.storage)
-    new, warnings = cleaned(call, new, None)
+    new = completed(call, new, None)
     if owned is None:
-        _set_managed(new, managed.after_update(None, new, target.version.shape, call.manager()))
+        lost = garbled(call, sent.body, {})
+        _set_managed(new, [] if lost else managed.after_update(None, new, target.version.shape, call.manager()))
     else:
         _set_managed(new, [call.manager("Apply").entry(owned)])
     allocation.allocate(store, resource, new)
     if causes := problems(call, new, None):
         raise call.invalid(name, causes)
+    if stale:
+        raise ApiError(500, "resourceVersion should not be set on objects to be created")
+    if store.get(resource.key, (target.namespace, name)) is not None:
+        raise exists(resource.group, resource.plural, name)
     if not call.dry:
         new = store.put(resource.key, (target.namespace, name), new)
         deletion.settle(store, resource, None, new)
-    return call.shown(201, new, warnings)
+    return call.shown(201, new, sent.warnings)
 
 
 def _apply(call: Call) -> Reply:
@@ -157,38 +180,44 @@ def _apply(call: Call) -> Reply:
     if not query.get("fieldManager"):
         causes = [Cause("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")]
         raise invalid("meta.k8s.io", "PatchOptions", "", causes)
-    config = metadata.named(target.resource, call.request.json(), target.api_version)
-    meta = config["metadata"] = metadata.tidy(config["metadata"])
-    if meta.get("managedFields"):
-        raise bad_request("metadata.managedFields must be nil")
-    check_name(call, meta.setdefault("name", target.name))
-    config = _stated(call, config)
-    owned = fields.owned(config, target.version.shape)
     live = call.store.get(target.resource.key, (target.namespace, target.name))
     if live is None and target.subresource:
         raise missing(target.resource.group, target.resource.plural, target.name)
+    config = _sent(call)
+    meta = config["metadata"]
+    if meta.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    meta.setdefault("name", target.name)
+    config = _stated(call, config)
+    owned = fields.owned(config, target.version.shape)
     if live is None:
-        return _create(call, config, owned)
+        new = received(call, config, None, nulls=True)
+        check_name(call, meta["name"])
+        if meta.get("uid"):
+            why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
+            raise conflict(target.resource.group, target.resource.plural, target.name, why)
+        return _create(call, new, owned)
     manager = call.manager("Apply")
-    return write(call, live, apply.applied_onto(live, config, target.version.shape, manager), manager, owned)
+    merged = apply.applied_onto(live, config, target.version.shape, manager)
+    return write(call, live, received(call, merged, live, nulls=True), manager, owned)
 
 
 def _stated(call: Call, config: Json) -> Json:
-    """What an apply may state at this path: the status alone, or all but the status; no unknown field."""
+    """What an apply may state at this path: the status alone, or all but the status; ApiError 500 if it is mistyped."""
     target = call.target
-    unknown: list[str] = []
-    if target.version.schema is not None:
-        target.version.schema.cleaned(config, None, unknown)
-    if unknown:
+    for wrong in apply.mistyped(config, target.version.shape):
         where = f"{config['metadata'].get('namespace', '')}/{target.name}"
         who = f"{where}; {target.api_version}, Kind={target.resource.kind}"
-        text = f"failed to create typed patch object ({who}): .{unknown[0]}"
-        raise ApiError(500, f"{text}: field not declared in schema")
+        raise ApiError(500, f"failed to create typed patch object ({who}): {wrong}")
     if target.subresource == "status":
         return {name: value for name, value in config.items() if name in ROOT or name == "status"}
     if target.version.status:
         config.pop("status", None)
     return config
+
+
+def _sent(call: Call) -> Json:
+    return metadata.named(call.target.resource, call.request.json(), call.target.api_version)
 
 
 def _set_managed(new: Json, entries: list[Json]) -> None:
