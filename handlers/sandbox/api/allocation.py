@@ -81,7 +81,8 @@ def _job(new: Json) -> None:
     labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name}
     labels |= {"controller-uid": uid, "job-name": name}
     spec["template"] = spec["template"] | {"metadata": _labelled(spec["template"]["metadata"], labels)}
-    new["metadata"] = _labelled(new["metadata"], labels)
+    if not new["metadata"].get("labels"):
+        new["metadata"] = _labelled(new["metadata"], spec["template"]["metadata"]["labels"])
 
 
 def _labelled(metadata: Json, labels: dict[str, Any]) -> Json:

@@ -73,8 +73,6 @@ class Cluster:
         if request.method == "GET":
             return self._read(target, request)
         call = Call(store=self.store, target=target, request=request)
-        if target.subresource == "scale":
-            return scale.change(call) if request.method in ("PUT", "PATCH") else _refuse()
         if target.subresource in target.resource.subresources:
             return self._act(call)
         return self._write(call)
@@ -101,6 +99,8 @@ class Cluster:
         match call.request.method, bool(target.name):
             case "POST", False:
                 return writes.create(call)
+            case "PUT" | "PATCH", True if target.subresource == "scale":
+                return scale.change(call)
             case "PUT", True:
                 return writes.update(call)
             case "PATCH", True:

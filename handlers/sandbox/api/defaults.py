@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from handlers.sandbox.api import allocation, custom, pods
+from handlers.sandbox.api import allocation, autoscalers, custom, pods
 from handlers.sandbox.api.resources import CRDS, Resource
 from handlers.sandbox.api.status import Json
 from handlers.sandbox.api.store import Store
@@ -134,6 +134,8 @@ def _job(body: Json, _live: Json | None, _store: Store) -> None:
         _fill(spec, completions=1)
     _fill(spec, parallelism=1, manualSelector=False)
     _template(spec)
+    if labels := spec["template"]["metadata"].get("labels"):
+        body["metadata"] = {"labels": labels} | body["metadata"]
 
 
 def _cron_job(body: Json, _live: Json | None, _store: Store) -> None:
@@ -146,7 +148,7 @@ def _cron_job(body: Json, _live: Json | None, _store: Store) -> None:
 
 
 def _autoscaler(body: Json, _live: Json | None, _store: Store) -> None:
-    _fill(body.setdefault("spec", {}), minReplicas=1)
+    body["spec"] = autoscalers.filled(body["spec"])
 
 
 def _template(spec: Json) -> None:

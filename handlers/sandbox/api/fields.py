@@ -163,8 +163,8 @@ def _maps(old: Json, new: Json, shape: Shape, found: Difference) -> None:
         key, child = "f:" + name, shape.child(name)
         if before is not found:
             _values(before, after, child, key, found)
-        elif child.solid and isinstance(after, dict | list):  # it was there, empty
-            _values(type(after)(), after, child, key, found)
+        elif child.solid:  # it was there, empty
+            _values(type(after)() if isinstance(after, dict | list) else child.zero(), after, child, key, found)
         else:
             found.added[key] = whole(after, child)
     for name, before in old.items():

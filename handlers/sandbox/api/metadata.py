@@ -48,9 +48,7 @@ def problems(resource: Resource, metadata: Json, live: Json | None) -> list[Caus
             found.append(_wrong("metadata.name", name, _SUBDOMAIN_RULE))
     labels = metadata.get("labels")
     if labels and (live is None or labels != live.get("labels")):
-        found += [_wrong("metadata.labels", name, _KEY_RULE) for name in labels if not _KEY.fullmatch(name)]
-        bad = [value for value in labels.values() if not _LABEL.fullmatch(value)]
-        found += [_wrong("metadata.labels", value, _LABEL_RULE) for value in bad]
+        found += label_problems(labels, "metadata.labels")
     annotations = metadata.get("annotations")
     if annotations and (live is None or annotations is not live.get("annotations")):
         size = sum(len(name) + len(value) for name, value in annotations.items())
@@ -61,6 +59,12 @@ def problems(resource: Resource, metadata: Json, live: Json | None) -> list[Caus
             text = f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes"
             found.append(Cause("FieldValueTooLong", "metadata.annotations", text))
     return found + _owners(metadata) + (_finalizers(metadata, live) if live else [])
+
+
+def label_problems(labels: Json, field: str) -> list[Cause]:
+    """What is wrong with the names and values of some labels."""
+    found = [_wrong(field, name, _KEY_RULE) for name in labels if not _KEY.fullmatch(name)]
+    return found + [_wrong(field, value, _LABEL_RULE) for value in labels.values() if not _LABEL.fullmatch(value)]
 
 
 def fixed(sent: Json, live: Json) -> Json:

@@ -1,8 +1,10 @@
 """Pod specs: defaults, and the few rules that users run into."""
 
+import re
 from typing import Any
 
 from handlers.sandbox.api.status import Cause, Json
+from handlers.sandbox.api.validation import quoted
 
 _POD: Json = {
     "restartPolicy": "Always",
@@ -11,6 +13,7 @@ _POD: Json = {
     "terminationGracePeriodSeconds": 30,
 }
 _CONTAINER: Json = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PROBE: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _VOLUMES = {"configMap": 0o644, "secret": 0o644, "projected": 0o644, "downwardAPI": 0o644}
@@ -43,9 +46,13 @@ def problems(spec: Json, path: str) -> list[Cause]:
             for name in ("name", "image")
             if not container.get(name)
         ]
-        if container.get("name") in seen:
-            found.append(Cause("FieldValueDuplicate", f"{where}.name", f'Duplicate value: "{container["name"]}"'))
-        seen.add(container.get("name"))
+        name = container.get("name", "")
+        if name and not _DNS_LABEL.fullmatch(name):
+            text = f"Invalid value: {quoted(name)}: a lowercase RFC 1123 label is expected"
+            found.append(Cause("FieldValueInvalid", f"{where}.name", text))
+        if name in seen:
+            found.append(Cause("FieldValueDuplicate", f"{where}.name", f"Duplicate value: {quoted(name)}"))
+        seen.add(name)
     return found
 
 

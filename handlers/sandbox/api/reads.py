@@ -50,7 +50,8 @@ def listed(target: Target, request: Request, found: list[Json], metadata: Json) 
         head = {"kind": target.resource.list_kind, "apiVersion": target.api_version}
         if not target.resource.custom:  # as in typed lists of the real server
             items = [{key: value for key, value in item.items() if key not in ("kind", "apiVersion")} for item in items]
-    return Reply(status=200, body=head | {"metadata": metadata, "items": items})
+    found_none = metadata_only(request) and not items  # as Go has a list that nothing was put into
+    return Reply(status=200, body=head | {"metadata": metadata, "items": None if found_none else items})
 
 
 def selected(store: Store, target: Target, request: Request) -> list[Json]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from handlers.sandbox.api import pods
+from handlers.sandbox.api import autoscalers, metadata, pods
 from handlers.sandbox.api.resources import Resource
 from handlers.sandbox.api.status import Cause, Json
 from handlers.sandbox.api.validation import quoted
@@ -21,6 +21,7 @@ _PORT_NAME = re.compile(r"(?!.*--)(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?"
 _HIGHEST_PORT = 65535
 _PORT_RULE = f"must be between 1 and {_HIGHEST_PORT}, inclusive"
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
+_SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
 Found = Iterator[Cause]
 
@@ -33,10 +34,10 @@ def problems(resource: Resource, new: Json, live: Json | None) -> list[Cause]:
     return list(check(new, live or {}))
 
 
-_CHECKED = ("spec", "data", "binaryData", "type")
+_CHECKED = ("spec", "data", "binaryData", "type", "immutable", "involvedObject")
 
 
-def _config(new: Json, _before: Json) -> Found:
+def _config(new: Json) -> Found:
     size = 0
     for field in ("data", "binaryData"):
         for name, value in (new.get(field) or {}).items():
@@ -52,6 +53,38 @@ def _config(new: Json, _before: Json) -> Found:
         yield Cause("FieldValueTooLong", "", f"Too long: may not be more than {LARGEST_CONFIG} bytes")
 
 
+def _config_map(new: Json, before: Json) -> Found:
+    yield from _config(new)
+    yield from _frozen(new, before)
+
+
+def _secret(new: Json, before: Json) -> Found:
+    yield from _config(new)
+    if new["type"] == "kubernetes.io/tls":
+        for name in ("tls.crt", "tls.key"):
+            if name not in (new.get("data") or {}):
+                yield Cause("FieldValueRequired", f"data[{name}]", "Required value")
+    if before and new["type"] != before["type"]:
+        yield wrong("type", new["type"], "field is immutable")
+    yield from _frozen(new, before)
+
+
+def _frozen(new: Json, before: Json) -> Found:
+    """What an immutable ConfigMap or Secret does not allow."""
+    if not before.get("immutable"):
+        return
+    text = "Forbidden: field is immutable when `immutable` is set"
+    for name in ("immutable", "data", "binaryData"):
+        if new.get(name) != before.get(name):
+            yield Cause("FieldValueForbidden", name, text)
+
+
+def _event(new: Json, _before: Json) -> Found:
+    namespace = new["involvedObject"].get("namespace", "")
+    if namespace != new["metadata"]["namespace"]:
+        yield wrong("involvedObject.namespace", namespace, "does not match event.namespace")
+
+
 def _service(new: Json, before: Json) -> Found:
     spec, old = new["spec"], before.get("spec") or {}
     named, address = spec["type"] == "ExternalName", old.get("clusterIP")
@@ -64,6 +97,8 @@ def _service(new: Json, before: Json) -> Found:
     for at, port in enumerate(ports):
         where = f"spec.ports[{at}]"
         yield from _service_port(port, where, seen, alone=len(ports) == 1)
+    if spec["type"] not in _SERVICE_TYPES:
+        yield unsupported("spec.type", spec["type"], _SERVICE_TYPES)
     if (wish := spec.get("trafficDistribution")) is not None and wish not in _DISTRIBUTIONS:
         yield unsupported("spec.trafficDistribution", wish, _DISTRIBUTIONS)
 
@@ -90,13 +125,22 @@ def _service_port(port: Json, where: str, seen: set[Any], *, alone: bool) -> Fou
 
 def _workload(new: Json) -> Found:
     spec = new["spec"]
-    for name in ("replicas", "minReadySeconds", "revisionHistoryLimit", "parallelism", "completions", "backoffLimit"):
+    for name in (
+        "replicas",
+        "minReadySeconds",
+        "revisionHistoryLimit",
+        "parallelism",
+        "completions",
+        "backoffLimit",
+        "activeDeadlineSeconds",
+    ):
         if (spec.get(name) or 0) < 0:
             yield wrong(f"spec.{name}", spec[name], "must be greater than or equal to 0")
     if "progressDeadlineSeconds" in spec and spec["progressDeadlineSeconds"] <= spec.get("minReadySeconds", 0):
         yield wrong(
             "spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], "must be greater than minReadySeconds"
         )
+    yield from metadata.label_problems(spec["template"]["metadata"].get("labels") or {}, "spec.template.labels")
     yield from pods.problems(spec["template"]["spec"], "spec.template.spec")
 
 
@@ -104,15 +148,14 @@ def _selecting(new: Json, before: Json) -> Found:
     yield from _workload(new)
     spec, old = new["spec"], before.get("spec") or {}
     selector = spec.get("selector")
-    if selector is None:
+    if selector is None and new["kind"] != "DaemonSet":
         yield Cause("FieldValueRequired", "spec.selector", "Required value")
-        return
-    if not selector:
+    elif selector is not None and not selector:
         yield wrong("spec.selector", selector, "empty selector is invalid for deployment")
     elif old and selector != old.get("selector"):
         yield wrong("spec.selector", selector, "field is immutable")
     labels = spec["template"]["metadata"].get("labels") or {}
-    if not (selector.get("matchLabels") or {}).items() <= labels.items():
+    if selector is None or not selector.get("matchLabels", {}).items() <= labels.items():
         yield wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
 
 
@@ -150,8 +193,10 @@ def _used(pattern: re.Pattern[str], *examples: str) -> str:
 
 
 _CHECKS: dict[tuple[str, str], Callable[[Json, Json], Found]] = {
-    ("", "configmaps"): _config,
-    ("", "secrets"): _config,
+    ("", "configmaps"): _config_map,
+    ("", "secrets"): _secret,
+    ("", "events"): _event,
+    ("autoscaling", "horizontalpodautoscalers"): autoscalers.problems,
     ("", "services"): _service,
     ("", "pods"): _pod,
     **{("apps", plural): _selecting for plural in SELECTING},

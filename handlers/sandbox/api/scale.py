@@ -3,15 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
-from handlers.sandbox.api.admission import Call, Received
+from handlers.sandbox.api.admission import Call, Received, check_name
 from handlers.sandbox.api.reads import stored
-from handlers.sandbox.api.request import APPLY_PATCH, Reply
+from handlers.sandbox.api.request import APPLY_PATCH, Reply, Request
 from handlers.sandbox.api.resources import Scale
-from handlers.sandbox.api.shapes import LEAF
-from handlers.sandbox.api.status import ApiError, Cause, Json, invalid
-from handlers.sandbox.api.writes import patched, write
+from handlers.sandbox.api.status import ApiError, Cause, Json, Undecodable, invalid
+from handlers.sandbox.api.typed import Typed
+from handlers.sandbox.api.writes import patched, unpatchable, write
 
 API_VERSION = "autoscaling/v1"
+SCALE = Typed("autoscaling/v1.Scale")
 
 
 def get(call: Call) -> Reply:
@@ -21,25 +22,40 @@ def get(call: Call) -> Reply:
 
 def change(call: Call) -> Reply:
     """Set the replicas by PUT or PATCH of the Scale; the stored object changes under its own rules."""
+    sent = _decoded(call.request.json()) if call.request.method == "PUT" else {}
     live = stored(call.store, call.target)
     kind = call.request.content_type.partition(";")[0].strip()
     if call.request.method == "PUT":
-        asked = call.request.json() or {}
+        asked = sent
     elif kind == APPLY_PATCH:
         raise ApiError(415, "server-side apply to the scale subresource is not supported")
     else:
-        asked = patched(kind, _shown(call, live), call.request, LEAF)
-    replicas = asked.get("spec", {}).get("replicas", 0)
-    if not isinstance(replicas, int) or replicas < 0:
+        asked = _patched(kind, _shown(call, live), call.request)
+    check_name(call, asked["metadata"].get("name", ""))
+    replicas = asked["spec"].get("replicas", 0)
+    if replicas < 0:
         text = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise invalid("autoscaling", "Scale", call.target.name, [Cause("FieldValueInvalid", "spec.replicas", text)])
-    version = asked.get("metadata", {}).get("resourceVersion")
+    version = asked["metadata"].get("resourceVersion")
     new = _with(live, _scale(call).spec, replicas)
     new = new | {"apiVersion": call.target.api_version, "metadata": dict(live["metadata"])}
     if version:
         new["metadata"]["resourceVersion"] = version
     reply = write(call, live, Received(new), call.manager())
     return replace(reply, body=_shown(call, reply.body))
+
+
+def _decoded(sent: Any) -> Json:
+    found: Json = SCALE.decoded(sent or {}, None, [])
+    return found
+
+
+def _patched(kind: str, shown: Json, sent: Request) -> Json:
+    new = patched(kind, shown, sent, SCALE)
+    try:
+        return _decoded(new)
+    except Undecodable as error:
+        raise unpatchable(new, error) from None
 
 
 def _scale(call: Call) -> Scale:

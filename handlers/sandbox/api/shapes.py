@@ -45,6 +45,10 @@ class Shape:
         self.default: str | None = None  # of a list's key that an item does not state
         self.solid = False  # always there in Go's struct, so that nobody ever adds it
 
+    def zero(self) -> Any:
+        """What is there when nothing was put there."""
+        return None
+
     def child(self, name: str) -> Shape:
         """The shape below a field of a map."""
         return self.fields.get(name, self.rest)

@@ -15,7 +15,16 @@ from handlers.sandbox.api.shapes import LEAF, Shape
 from handlers.sandbox.api.status import Json, Undecodable
 
 _INTEGERS = {"int32": 1 << 31, "int64": 1 << 63}
-_ZERO: Json = {"string": "", "bool": False, "int32": 0, "int64": 0, "float64": 0, "intstr": 0, "quantity": "0"}
+_ZERO: Json = {
+    "string": "",
+    "bool": False,
+    "int32": 0,
+    "int64": 0,
+    "float64": 0,
+    "intstr": 0,
+    "quantity": "0",
+    "bytes": "",
+}
 _GO_NAMES = {"intstr": "intstr.IntOrString", "bytes": "[]uint8", "time": "v1.Time", "quantity": "resource.Quantity"}
 
 

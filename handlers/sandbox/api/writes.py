@@ -8,6 +8,7 @@ from handlers.sandbox.api.admission import (
     Received,
     check_name,
     check_namespace,
+    check_namespace_sent,
     check_preconditions,
     completed,
     count,
@@ -58,6 +59,7 @@ def update(call: Call) -> Reply:
     new, warnings = received(call, _sent(call), live)
     name = new["metadata"].setdefault("name", call.target.name)
     check_name(call, name)
+    check_namespace_sent(call, new["metadata"])
     if live is None and resource.key in MADE_BY_UPDATE and not call.target.subresource:
         if new["metadata"].get("uid"):
             raise conflict(resource.group, resource.plural, name, "StorageError: invalid object, Code: 4")
@@ -95,9 +97,14 @@ def patch(call: Call) -> Reply:
     try:
         sent = received(call, metadata.named(call.target.resource, new, call.target.api_version), live)
     except Undecodable as error:
-        text = f"Invalid value: {quoted(quoted(new))}: {error}"
-        raise invalid("", "", "", [Cause("FieldValueInvalid", "patch", text)]) from None
+        raise unpatchable(new, error) from None
     return write(call, live, sent, call.manager())
+
+
+def unpatchable(new: Json, error: Undecodable) -> ApiError:
+    """The refusal of a patch that makes an object which cannot be decoded."""
+    text = f"Invalid value: {quoted(quoted(new))}: {error}"
+    return invalid("", "", "", [Cause("FieldValueInvalid", "patch", text)])
 
 
 def patched(kind: str, found: Json, sent: Request, shape: Shape) -> Json:
@@ -119,16 +126,13 @@ def write(call: Call, live: Json, sent: Received, manager: Manager, owned: Json 
     before = live["metadata"]
     meta = sent.body["metadata"]
     check_name(call, meta.get("name", ""))
+    check_namespace_sent(call, meta)
     check_preconditions(call, meta, before)
     new = isolated(target, live, sent.body | {"apiVersion": live["apiVersion"]})
     new["metadata"] = metadata.fixed(new["metadata"], before)
     new = completed(call, new, live)
-    if owned is None:
-        lost = garbled(call, sent.body, live)
-        entries = [] if lost else managed.after_update(live, new, target.version.shape, manager)
-    else:
-        force = call.request.query.get("force") == "true"
-        entries = managed.after_apply(live, new, target.version.shape, manager, owned, force=force)
+    lost = owned is None and garbled(call, sent.body, live)
+    entries = [] if lost else _owners(call, live, new, manager, owned)
     if causes := metadata.changed_fixed(meta, before) + problems(call, new, live):
         raise call.invalid(before["name"], causes)
     count(call, live, new)
@@ -139,6 +143,14 @@ def write(call: Call, live: Json, sent: Received, manager: Manager, owned: Json 
         new = call.store.put(resource.key, (target.namespace, target.name), new)
         deletion.settle(call.store, resource, live, new)
     return call.shown(200, new, sent.warnings)
+
+
+def _owners(call: Call, live: Json, new: Json, manager: Manager, owned: Json | None) -> list[Json]:
+    shape = call.target.version.shape
+    if owned is None:
+        return managed.after_update(live, new, shape, manager)
+    force = call.request.query.get("force") == "true"
+    return managed.after_apply(live, new, shape, manager, owned, force=force)
 
 
 def _create(call: Call, sent: Received, owned: Json | None) -> Reply:
@@ -188,27 +200,46 @@ def _apply(call: Call) -> Reply:
     if meta.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     meta.setdefault("name", target.name)
-    config = _stated(call, config)
-    owned = fields.owned(config, target.version.shape)
+    stated = _stated(call, config)
+    owned = fields.owned(stated, target.version.shape)
     if live is None:
-        new = received(call, config, None, nulls=True)
-        check_name(call, meta["name"])
-        if meta.get("uid"):
-            why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
-            raise conflict(target.resource.group, target.resource.plural, target.name, why)
-        return _create(call, new, owned)
+        return _apply_new(call, config, owned)
     manager = call.manager("Apply")
-    merged = apply.applied_onto(live, config, target.version.shape, manager)
-    return write(call, live, received(call, merged, live, nulls=True), manager, owned)
+    merged = apply.applied_onto(live, stated, target.version.shape, manager)
+    try:
+        return write(call, live, received(call, merged, live, nulls=True), manager, owned)
+    except (ApiError, Undecodable) as error:
+        _owners(call, live, merged, manager, owned)  # conflicts are told before anything else
+        raise _inconvertible(call, config, error) if isinstance(error, Undecodable) else error from None
+
+
+def _apply_new(call: Call, config: Json, owned: Json) -> Reply:
+    meta = config["metadata"]
+    try:
+        sent = received(call, config, None, nulls=True)
+    except Undecodable as error:
+        raise _inconvertible(call, config, error) from None
+    check_name(call, meta["name"])
+    if meta.get("uid"):
+        why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
+        raise conflict(call.target.resource.group, call.target.resource.plural, call.target.name, why)
+    return _create(call, sent, owned)
+
+
+def _inconvertible(call: Call, config: Json, error: Undecodable) -> ApiError:
+    return ApiError(500, f"failed to convert new object ({_who(call, config)}) to proper version: {error}")
+
+
+def _who(call: Call, config: Json) -> str:
+    place = f"{config['metadata'].get('namespace', '')}/{config['metadata']['name']}"
+    return f"{place}; {call.target.api_version}, Kind={call.target.resource.kind}"
 
 
 def _stated(call: Call, config: Json) -> Json:
     """What an apply may state at this path: the status alone, or all but the status; ApiError 500 if it is mistyped."""
     target = call.target
     for wrong in apply.mistyped(config, target.version.shape):
-        where = f"{config['metadata'].get('namespace', '')}/{target.name}"
-        who = f"{where}; {target.api_version}, Kind={target.resource.kind}"
-        raise ApiError(500, f"failed to create typed patch object ({who}): {wrong}")
+        raise ApiError(500, f"failed to create typed patch object ({_who(call, config)}): {wrong}")
     if target.subresource == "status":
         return {name: value for name, value in config.items() if name in ROOT or name == "status"}
     if target.version.status:
