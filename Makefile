@@ -37,6 +37,7 @@ else
 	@$(BIN)/python -c 'from tests.controlplane.programs import go_command as go; go()' 2>/dev/null \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[e2e]'
 	$(BIN)/python -m tests.controlplane $(BIN)/pytest $(E2E)
+	$(BIN)/pytest tests/controlplane
 endif
 
 comma := ,

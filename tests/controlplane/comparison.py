@@ -90,7 +90,7 @@ def _object(body: Json) -> Json:
         meta = {key: value for key, value in meta.items() if key != "annotations" or value}
     meta["deleted"] = "deletionTimestamp" in body["metadata"]
     entries = [{key: value for key, value in entry.items() if key != "time"} for entry in meta.pop("managedFields", ())]
-    meta["managedFields"] = sorted(entries, key=str)
+    meta["managedFields"] = sorted(entries, key=lambda entry: json.dumps(entry, sort_keys=True))
     spec = {key: value for key, value in (body.get("spec") or {}).items() if key not in _ADDRESSES}
     return body | {"metadata": meta} | ({"spec": spec} if "spec" in body else {})
 

@@ -8,8 +8,11 @@ store                          the objects, their revisions, and the log that wa
 reads watches selectors        get, list, watch
 writes deletion scale reviews  create, update, delete, and the POSTs that store nothing
 patches shapes                 JSON patch, merge patch, strategic merge
+typed                          the Go types of built-in objects: decode, encode (types.json)
 fields managed apply           managedFields and server-side apply
 schema validation              structural schemas of custom resources: prune, default, validate
-defaults pods                  what the real server fills into built-in objects, and what it refuses
+defaults allocation            what the real server fills into built-in objects
+rules                          what it refuses in them
+pods autoscalers               both, for one kind
 server kubeconfig              HTTP on loopback
 """

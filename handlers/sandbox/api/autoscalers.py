@@ -38,6 +38,8 @@ def problems(new: Json, _before: Json) -> Iterator[Cause]:
         yield Cause("FieldValueRequired", "spec.maxReplicas", "Required value: must be set and greater than 0")
     if most < least:
         yield _wrong("maxReplicas", most, "must be greater than or equal to `minReplicas`")
+    if not target.get("apiVersion"):
+        yield Cause("FieldValueInvalid", "spec.scaleTargetRef.apiVersion", 'Invalid value: "": must not be empty')
     for name in ("kind", "name"):
         if not target[name]:
             yield Cause("FieldValueRequired", f"spec.scaleTargetRef.{name}", "Required value")

@@ -23,7 +23,7 @@ def filled(spec: Json) -> Json:
     """A pod spec with the defaults of the real server."""
     found = _POD | {"securityContext": {}} | spec
     for name in ("containers", "initContainers"):
-        if name in found:
+        if found.get(name):
             found[name] = [_container(container) for container in found[name]]
     if "serviceAccountName" in found:
         found.setdefault("serviceAccount", found["serviceAccountName"])

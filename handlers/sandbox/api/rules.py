@@ -50,7 +50,7 @@ def _config(new: Json) -> Found:
     for name in (new.get("data") or {}).keys() & (new.get("binaryData") or {}).keys():
         yield wrong(f"data[{name}]", name, "duplicate of key present in binaryData")
     if size > LARGEST_CONFIG:
-        yield Cause("FieldValueTooLong", "", f"Too long: may not be more than {LARGEST_CONFIG} bytes")
+        yield Cause("FieldValueTooLong", "[]", f"Too long: may not be more than {LARGEST_CONFIG} bytes")
 
 
 def _config_map(new: Json, before: Json) -> Found:
@@ -154,6 +154,8 @@ def _selecting(new: Json, before: Json) -> Found:
         yield wrong("spec.selector", selector, "empty selector is invalid for deployment")
     elif old and selector != old.get("selector"):
         yield wrong("spec.selector", selector, "field is immutable")
+    if (policy := spec["template"]["spec"]["restartPolicy"]) != "Always":
+        yield unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
     labels = spec["template"]["metadata"].get("labels") or {}
     if selector is None or not selector.get("matchLabels", {}).items() <= labels.items():
         yield wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")

@@ -232,7 +232,8 @@ def _inconvertible(call: Call, config: Json, error: Undecodable) -> ApiError:
 
 def _who(call: Call, config: Json) -> str:
     place = f"{config['metadata'].get('namespace', '')}/{config['metadata']['name']}"
-    return f"{place}; {call.target.api_version}, Kind={call.target.resource.kind}"
+    resource = call.target.resource
+    return f"{place}; {resource.group}/{call.target.version.name}, Kind={resource.kind}"
 
 
 def _stated(call: Call, config: Json) -> Json:
