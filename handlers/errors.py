@@ -13,6 +13,7 @@ SerinusError
 └── Temporary            503  the one status that every sender retries
     ├── Conflict              somebody else wrote first
     └── Unavailable           the API server, or another dependency, is out of reach
+        ├── Forbidden         the API server knows us and does not let us: a role lacks a right
         └── Held              a rollback has to wait: nothing but the canary can serve
 """
 
@@ -85,6 +86,10 @@ class Conflict(Temporary):
 
 class Unavailable(Temporary):
     """The API server, or another dependency, is out of reach."""
+
+
+class Forbidden(Unavailable):
+    """The API server does not let us; somebody may grant the right."""
 
 
 class Held(Unavailable):

@@ -77,9 +77,10 @@ def command(annotation: str, value: Value) -> Handle:
             known = state.load(annotations(raw)) or State()
             return {annotation: value(known, call, world.now())}
 
-        ref = _annotate(world, namespaces, call, changed)
+        raw = _annotate(world, namespaces, call, changed)
         log.info("%s/%s: %s", call.namespace, call.name, annotation)
-        answer(step_each(world, [Subject(ref)], Cause(kind=CauseKind.COMMAND, id=annotation, text=call.reason)))
+        subject = Subject(Ref(CANARY, call.namespace, call.name), raw)
+        answer(step_each(world, [subject], Cause(kind=CauseKind.COMMAND, id=annotation, text=call.reason)))
         known = state.load(annotations(_canary(world, namespaces, call))) or State()
         return Reply(HTTPStatus.OK, f"{call.name}.{call.namespace} {known.phase.value} {known.weight}%")
 
@@ -124,16 +125,14 @@ def _canary(world: World, namespaces: Sequence[str], call: Call) -> Object:
 
 def _annotate(
     world: World, namespaces: Sequence[str], call: Call, changed: Callable[[Object], Mapping[str, str | None]]
-) -> Ref:
-    """Write annotations on what was read, three times if need be. Raises NotFound, Conflict."""
+) -> Object:
+    """Write annotations on what was read, three times if need be; the Canary with them. Raises NotFound, Conflict."""
     ref = Ref(CANARY, call.namespace, call.name)
     for _ in range(TRIES):
         raw = _canary(world, namespaces, call)
         patch = {"metadata": {"annotations": changed(raw)}}
         try:
-            world.cluster.patch(ref, patch, resource_version(raw))
+            return world.cluster.patch(ref, patch, resource_version(raw))
         except Conflict as conflict:
             log.info("%s: %s", ref, conflict)
-        else:
-            return ref
     raise Conflict(f"{ref}: somebody else wrote first, {TRIES} times")

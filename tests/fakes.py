@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handlers.errors import BadCanary, Conflict, Unavailable
+from handlers.errors import BadCanary, Conflict, Forbidden, Unavailable
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Kind, Object, Ref
 from handlers.sandbox.api.cluster import Cluster
@@ -102,6 +102,8 @@ def _good(status: int, body: Any) -> Object:
         raise Conflict(str(body.get("message")))
     if status in (400, 422):
         raise BadCanary(str(body.get("message")))
+    if status == 403:
+        raise Forbidden(str(body.get("message")))
     if status >= 400:
         raise Unavailable(str(body.get("message")))
     assert isinstance(body, Mapping)

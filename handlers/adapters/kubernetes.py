@@ -21,7 +21,7 @@ from yaml import YAMLError
 
 from handlers.adapters.connections import reason
 from handlers.auth import Review
-from handlers.errors import BadCanary, BadSetting, Conflict, SerinusError, Unavailable
+from handlers.errors import BadCanary, BadSetting, Conflict, Forbidden, SerinusError, Unavailable
 from handlers.rollout.objects import Kind, Object, Ref, metadata
 from handlers.rollout.objects.ownership import MANAGER
 from handlers.step.durations import Durations
@@ -43,8 +43,8 @@ class KubernetesCluster:
     """Fills `step.ports.Cluster`. One per process: it keeps connections alive; any number of threads may use it.
 
     Names are checked before they become part of a path. Nothing is sent twice. Raises, for every call:
-    Conflict for 409, BadCanary for 400, 413 and 422 with the server's reason, Unavailable for all other refusals
-    (403 names the verb and resource that a role lacks), and when there is no answer in time.
+    Conflict for 409, BadCanary for 400, 413 and 422 with the server's reason, Forbidden for 403, which names the verb
+    and resource that a role lacks, Unavailable for all other refusals, and when there is no answer in time.
     """
 
     def __init__(self, client: ApiClient, calls: Durations | None = None) -> None:
@@ -237,8 +237,10 @@ class _Call:
                 return Conflict(f"{self}: it is gone")
             case 400 | 413 | 422:
                 return BadCanary(text)
-            case 401 | 403:
+            case 401:
                 return Unavailable(f"not allowed to {text}")
+            case 403:
+                return Forbidden(f"not allowed to {text}")
             case _:
                 return Unavailable(f"{text} (status {status})")
 
@@ -252,9 +254,10 @@ def _guarded(patch: Object, resource_version: str) -> Object:
 
 def _place(ref: Ref) -> tuple[str, str]:
     """Namespace and name of an object, which can be part of a path. Raises BadCanary."""
-    _checked(ref.kind, "namespace", ref.namespace, _LABEL)
+    if ref.kind.namespaced:
+        _checked(ref.kind, "namespace", ref.namespace, _LABEL)
     _checked(ref.kind, "name", ref.name, _SUBDOMAIN)
-    return ref.namespace, ref.name
+    return ref.namespace if ref.kind.namespaced else "", ref.name
 
 
 def _checked(kind: Kind, what: str, value: str, pattern: re.Pattern[str]) -> None:

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 from handlers.errors import BadCanary, Unavailable
 from handlers.explain.page import changes, gone, page, table
 from handlers.explain.view import View, view
-from handlers.rollout.objects import CANARY, Object, Ref
+from handlers.rollout.freeze import Namespace
+from handlers.rollout.objects import CANARY, Object, Ref, metadata
 from handlers.rollout.state import Phase
 from handlers.settings import Settings
+from handlers.step.namespaces import read_namespace, read_namespaces
 from handlers.step.ports import Cluster
 
 Show = Callable[[str], None]
@@ -35,9 +37,9 @@ class Looker:
     scale: float = 1
     provider: str = "istio"
 
-    def view(self, obj: Object) -> View:
-        """A Canary as it stands."""
-        return view(obj, self.now(), scale=self.scale, provider=self.provider)
+    def view(self, obj: Object, namespace: Namespace) -> View:
+        """A Canary as it stands in its namespace."""
+        return view(obj, self.now(), scale=self.scale, provider=self.provider, namespace=namespace)
 
     def one(self, namespace: str, name: str) -> View:
         """The canary of that name. Raises BadCanary, with those that there are, when there is none."""
@@ -46,11 +48,20 @@ class Looker:
             others = [found.name for found in self.all(namespace)]
             hint = f"; there are: {', '.join(others[:10])}" if others else ", nor any other in this namespace"
             raise BadCanary(f"there is no Canary {namespace}/{name}{hint}")
-        return self.view(obj)
+        return self.view(obj, read_namespace(self.cluster, namespace))
 
     def all(self, namespace: str) -> Sequence[View]:
         """All canaries of a namespace, or (empty) of the cluster, by name."""
-        return sorted((self.view(obj) for obj in self.cluster.list(CANARY, namespace)), key=lambda found: found.ref)
+        listed = self.cluster.list(CANARY, namespace)
+        namespaces = self._namespaces({str(metadata(obj).get("namespace", "")) for obj in listed})
+        views = (self.view(obj, namespaces[str(metadata(obj).get("namespace", ""))]) for obj in listed)
+        return sorted(views, key=lambda found: found.ref)
+
+    def _namespaces(self, names: Collection[str]) -> Mapping[str, Namespace]:
+        """These namespaces: one by its name, many by one list."""
+        if len(names) == 1:
+            return {name: read_namespace(self.cluster, name) for name in names}
+        return read_namespaces(self.cluster, names) if names else {}
 
 
 def add(commands: Any) -> None:

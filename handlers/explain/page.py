@@ -45,13 +45,12 @@ def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
         yield "waits for", f"{view.waiting}{until}"
     elif view.until:
         yield "deadline", f"{_moment(view.until)} ({_away(view.until, now)})"
-    if view.started:
-        yield "started", f"{_moment(view.started)} ({_away(view.started, now)})"
-    if view.stepped:
-        yield "last step", f"{_moment(view.stepped)} ({_away(view.stepped, now)})"
+    for label, moment in (("started", view.started), ("last step", view.stepped)):
+        if moment:
+            yield label, f"{_moment(moment)} ({_away(moment, now)})"
     yield "next step", f"{view.next} {_moment(view.due)} ({_away(view.due, now)})" if view.due else view.next
-    if view.untold:
-        yield "untold", f"{view.untold} messages wait for their webhooks"
+    untold = f"{view.untold} messages wait for their webhooks" if view.untold else ""
+    yield from ((label, text) for label, text in (("unknown", view.unseen), ("untold", untold)) if text)
     for key, value in view.marks.items():
         yield "set", f"{key}: {_cut(value)}"
 
@@ -123,7 +122,7 @@ def table(views: Sequence[View], now: datetime, *, namespaces: bool) -> str:
 def _row(view: View, now: datetime) -> tuple[str, ...]:
     failed = f"{view.failed}/{view.threshold}" if view.threshold is not None else "-"
     step = "-" if view.due is None else "due" if view.due <= now else _away(view.due, now)
-    waits = view.problems[0] if view.problems else view.waiting
+    waits = view.problems[0] if view.problems else view.waiting or view.hold
     return view.name, view.phase, str(view.weight), failed, step, waits or "-"
 
 
@@ -132,11 +131,15 @@ def changes(before: View | None, after: View, now: datetime) -> list[str]:
     seen = {_key(step) for step in before.steps} if before else set()
     new = [step for step in after.steps if _key(step) not in seen] if before else []
     lines = [f"{_at(step)}  {after.ref}  {step.get('cause', '-')}: {_failures(step)}{summary(step)}" for step in new]
-    stands = (after.phase, after.weight, after.waiting, after.problems)
-    if lines or (before and stands == (before.phase, before.weight, before.waiting, before.problems)):
+    if lines or (before and _stands(after) == _stands(before)):
         return lines
-    said = "; ".join([*after.problems, *([f"waits for {after.waiting}"] if after.waiting else [])])
+    waits = f"waits for {after.waiting}" if after.waiting else after.hold
+    said = "; ".join([*after.problems, *([waits] if waits else [])])
     return [f"{_moment(now)}  {after.ref}  {after.phase} {after.weight} %{f', {said}' if said else ''}"]
+
+
+def _stands(view: View) -> tuple[Any, ...]:
+    return view.phase, view.weight, view.waiting, view.hold, view.problems
 
 
 def gone(ref: str, now: datetime) -> str:

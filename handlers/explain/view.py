@@ -8,7 +8,7 @@ from typing import Any
 from handlers.errors import BadCanary
 from handlers.rollout import history, state
 from handlers.rollout.commands import pause, retry
-from handlers.rollout.freeze import frozen
+from handlers.rollout.freeze import NOWHERE, Namespace, frozen
 from handlers.rollout.objects import Object, annotations, metadata, spec, status
 from handlers.rollout.objects.ownership import PREFIX
 from handlers.rollout.spec import canary as canaries
@@ -45,8 +45,9 @@ _AWAITED = {
 class View:
     """A Canary as it stands.
 
-    `next` is what comes next in words, `due` when (None: it waits for something else than time). `marks` are the
-    annotations with which a user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
+    `next` is what comes next in words, `due` when (None: it waits for something else than time). `hold`: why nothing
+    may advance now; `unseen`: why it is not known whether the namespace is frozen. `marks` are the annotations with
+    which a user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
     `of_iterations`, `mirror_weight`: how many there are to be, and percent of the requests, as the spec says it now.
     """
 
@@ -70,6 +71,8 @@ class View:
     stepped: datetime | None = None
     next: str = ""
     due: datetime | None = None
+    hold: str = ""
+    unseen: str = ""
     untold: int = 0
     marks: Mapping[str, str]
     problems: tuple[str, ...] = ()
@@ -88,7 +91,9 @@ class View:
         return {**data, **times, **lists, "weight": {"primary": FULL - self.weight, "canary": self.weight}}
 
 
-def view(obj: Object, now: datetime, *, scale: float = 1, provider: str = "istio") -> View:
+def view(
+    obj: Object, now: datetime, *, scale: float = 1, provider: str = "istio", namespace: Namespace = NOWHERE
+) -> View:
     """A Canary as it stands; what cannot be read is among its problems. `scale`, `provider`: the handlers'."""
     canary, problems = _spec(obj, scale, provider)
     known: State | None = None
@@ -103,6 +108,8 @@ def view(obj: Object, now: datetime, *, scale: float = 1, provider: str = "istio
         phase=str(status(obj).get("phase") or "-"),
         threshold=canary.analysis.threshold if canary else None,
         next="waits for the first event that makes Serinus look at it",
+        hold=frozen(annotations(obj), now, namespace if not namespace.unread else NOWHERE) or pause(annotations(obj)),
+        unseen=namespace.unseen,
         marks=_marks(obj),
         problems=problems,
         steps=tuple(history.load(annotations(obj))),
@@ -111,7 +118,7 @@ def view(obj: Object, now: datetime, *, scale: float = 1, provider: str = "istio
 
 
 def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -> View:
-    text, moment = _next(canary, known, now)
+    text, moment = _next(canary, known, now, found.hold)
     return replace(
         found,
         phase=known.phase.value,
@@ -168,7 +175,7 @@ def _marks(obj: Object) -> Mapping[str, str]:
     }
 
 
-def _next(canary: Canary | None, known: State, now: datetime) -> tuple[str, datetime | None]:
+def _next(canary: Canary | None, known: State, now: datetime, hold: str) -> tuple[str, datetime | None]:
     """What comes next, and when it is due."""
     if claim := known.claim:
         if now < claim.until:
@@ -180,8 +187,8 @@ def _next(canary: Canary | None, known: State, now: datetime) -> tuple[str, date
         return "the Canary is being deleted", None
     if canary.suspend:
         return "suspended by spec.suspend: only rollbacks", None
-    if held := frozen(canary.annotations, now) or pause(canary.annotations):
-        return f"{held}: nothing advances; rollbacks and deadlines go on", None
+    if hold:
+        return f"{hold}: nothing advances; rollbacks and deadlines go on", None
     if known.phase in _AT_REST and not known.weight:
         return ("starts anew at the next event" if retry(canary.annotations, known) else _AT_REST[known.phase]), None
     interval = canary.analysis.interval

@@ -1,10 +1,12 @@
-"""Times in which nothing may start, advance or be promoted: annotation `serinus.dev/freeze`.
+"""Times in which nothing may start, advance or be promoted: annotation `serinus.dev/freeze`
+of the Canary, and of its Namespace.
 
 Windows are separated by `;` or line breaks. One that comes again is `CRON DURATION [ZONE]`, as
 `0 18 * * 5 62h Europe/Berlin` (UTC without a zone); one that comes once is `START/END` in RFC 3339.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,19 +21,59 @@ _SHOWN = 100
 _EXPECTED = (
     "CRON DURATION [ZONE], as 0 18 * * 5 62h Europe/Berlin, or START/END, as 2026-12-20T00:00Z/2027-01-02T00:00Z"
 )
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def frozen(annotations: Mapping[str, str], now: datetime) -> str:
-    """Why, and until when, the canary is frozen; empty when it is not. What cannot be read freezes it, and says so."""
-    text = annotations.get(FREEZE, "")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """What the namespace of a canary says of freezing: its annotation, or why that could not be read.
+
+    `forbidden`: for want of a right. Somebody may want it so, and no waiting helps: that freezes nothing.
+    """
+
+    name: str = ""
+    windows: str = ""
+    unread: str = ""
+    forbidden: bool = False
+
+    @property
+    def unseen(self) -> str:
+        """What to tell when a freeze of the namespace could not be seen; empty when it could."""
+        return f"{FREEZE} of Namespace {self.name} cannot be seen: {self.unread}" if self.unread else ""
+
+
+NOWHERE = Namespace()
+
+
+def frozen(annotations: Mapping[str, str], now: datetime, namespace: Namespace = NOWHERE) -> str:
+    """Why, where that is written, and until when a canary is frozen, the later end; empty when it is not.
+
+    What cannot be read freezes it, and says so.
+    """
+    found = (
+        _open(annotations.get(FREEZE, ""), now, FREEZE),
+        _open(namespace.windows, now, f"{FREEZE} of Namespace {namespace.name}"),
+        (_NEVER, f"frozen, for {namespace.unseen}") if namespace.unread and not namespace.forbidden else None,
+    )
+    return max((item for item in found if item), key=lambda item: item[0], default=(now, ""))[1]
+
+
+def unreadable(text: str, where: str = FREEZE) -> str:
+    """What is wrong with an annotation, empty when nothing is."""
+    found = _open(text, datetime.fromtimestamp(0, UTC), where)
+    return found[1] if found and found[0] is _NEVER else ""
+
+
+def _open(text: str, now: datetime, where: str) -> tuple[datetime, str] | None:
+    """When the windows end that are open now, and that in words; None when all are shut."""
     ends = []
     for window in text.replace("\n", ";").split(";"):
         try:
             if window.strip() and (end := _end(window.strip(), now)):
                 ends.append(end)
         except (ValueError, OverflowError, CronSimError, ZoneInfoNotFoundError):
-            return f"frozen by {FREEZE}: {window.strip()[:_SHOWN]!r}, expected {_EXPECTED}"
-    return f"frozen until {timestamp(max(ends))} by {FREEZE}" if ends else ""
+            return _NEVER, f"frozen by {where}: {window.strip()[:_SHOWN]!r}, expected {_EXPECTED}"
+    return (max(ends), f"frozen until {timestamp(max(ends))} by {where}") if ends else None
 
 
 def _end(window: str, now: datetime) -> datetime | None:

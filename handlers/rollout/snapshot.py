@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from handlers.rollout.commands import pause
-from handlers.rollout.freeze import frozen
+from handlers.rollout.freeze import NOWHERE, Namespace, frozen
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.rollout.weights import FULL, Weights
@@ -76,6 +76,7 @@ class Snapshot:
     `drift`: generated objects differ from what the spec says; known only when all of them were read.
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
+    `namespace`: read only where a freeze can matter (`stages.may_be_held`).
     """
 
     now: datetime
@@ -91,6 +92,7 @@ class Snapshot:
     scaler_awake: bool = False
     copying: bool = False
     mine: str = ""
+    namespace: Namespace = NOWHERE
     options: Options = field(default_factory=Options)
 
     @property
@@ -106,7 +108,7 @@ class Snapshot:
     @property
     def frozen(self) -> str:
         """Why nobody may start, advance or promote anything now, not even by command; empty when one may."""
-        return frozen(self.canary.annotations, self.now)
+        return frozen(self.canary.annotations, self.now, self.namespace)
 
     @property
     def carried(self) -> int:

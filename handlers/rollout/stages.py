@@ -163,6 +163,17 @@ _HOLDS: Mapping[Stage, Stage] = {
 """What becomes of a situation while the user holds the canary: what goes on would start, advance or promote."""
 
 
+_OPEN = frozenset(
+    {Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED, Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION}
+)
+
+
+def may_be_held(state: State | None) -> bool:
+    """Whether something could be next that a freeze or a pause holds; if not, nobody needs to know of one."""
+    rolling_back = state and state.claim and state.claim.intent is Intent.ROLLBACK
+    return state is not None and state.phase in _OPEN and not rolling_back
+
+
 def _held(s: Snapshot, stage: Stage) -> Stage:
     if stage is Stage.NEW_REVISION and facts.promotion_failed(s, s.known):
         return Stage.HOLDING

@@ -1,12 +1,14 @@
 """Read the Canary; only after its answer, together, all that it names (protocol rule 1)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from handlers.errors import BadCanary
 from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
+from handlers.rollout.freeze import NOWHERE, Namespace
 from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
 from handlers.rollout.objects.autoscalers import pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
@@ -17,34 +19,61 @@ from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
+from handlers.rollout.stages import may_be_held
 from handlers.rollout.state import Intent, Phase, State
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
 from handlers.step.configs import missing_text, read, unread
+from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Config, World
 from handlers.step.scene import Found, Scene, copies_among, whole
 
 
-def gather(world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine: str) -> Scene | None:
-    """A scene, or None when there is no such Canary. `listed`: the Canary as just read by a list."""
+def gather(  # noqa: PLR0913  each is known to another caller
+    world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine: str, namespace: Namespace | None = None
+) -> Scene | None:
+    """A scene, or None when there is no such Canary. `listed`, `namespace`: as a tick has just read them."""
     raw = listed if listed is not None else world.cluster.get(ref)
     if raw is None:
         return None
     config = world.config
     known = state.load(annotations(raw))
     # a rollback must work whatever the analysis says
-    back = cause.kind is CauseKind.ALERT or (known is not None and commands.abort(annotations(raw), known))
-    back = back or bool(metadata(raw).get("deletionTimestamp"))
+    back = cause.kind is CauseKind.ALERT or goes_back(raw, known)
     canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
     router = ROUTERS[config.provider]
     refs = _refs(canary, known, router)
-    objects = dict(zip(refs, world.read(refs), strict=True))
+    unknown = namespace is None and freezable(canary, known, back=back)
+    found, seen = _read(world, refs, ref.namespace if unknown else "")
+    objects = dict(zip(refs, found, strict=True))
     _alone(canary, objects[canary.primary])
     configs, more = _configs(world, canary, known, objects[canary.target], back=back)
     objects |= more
     known = _knowing(known, configs)
     snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config, configs)
-    return Scene(snapshot=replace(snapshot, mine=mine), raw=raw, objects=objects, router=router, configs=configs)
+    snapshot = replace(snapshot, mine=mine, namespace=namespace or seen)
+    return Scene(snapshot=snapshot, raw=raw, objects=objects, router=router, configs=configs)
+
+
+def goes_back(raw: Object, known: State | None) -> bool:
+    """Whether the user has aborted the run, or deleted the Canary."""
+    aborted = known is not None and commands.abort(annotations(raw), known)
+    return aborted or bool(metadata(raw).get("deletionTimestamp"))
+
+
+def freezable(canary: Canary, known: State | None, *, back: bool) -> bool:
+    """Whether a step needs to know whether the namespace is frozen."""
+    return not back and not canary.suspend and may_be_held(known)
+
+
+def _read(world: World, refs: Sequence[Ref], namespace: str) -> tuple[list[Object | None], Namespace]:
+    """Objects, and together with them the namespace if one is named."""
+    calls: list[Callable[[], Object | Namespace | None]] = [partial(world.cluster.get, ref) for ref in refs]
+    if namespace:
+        calls.append(partial(read_namespace, world.cluster, namespace))
+    found = world.together(calls)
+    seen = next((item for item in found if isinstance(item, Namespace)), NOWHERE)
+    return [item for item in found if not isinstance(item, Namespace)], seen
 
 
 def _configs(

@@ -17,7 +17,9 @@ T = TypeVar("T")
 
 
 class Cluster(Protocol):
-    """The Kubernetes API, in raw objects. Every call has a timeout; all raise Unavailable when out of reach."""
+    """The Kubernetes API, in raw objects. Every call has a timeout; all raise Unavailable when out of reach, Forbidden
+    when a right is missing.
+    """
 
     def get(self, ref: Ref) -> Object | None:
         """One object, or None when there is none."""

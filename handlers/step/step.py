@@ -14,12 +14,12 @@ from handlers.rollout.announcement import announcement
 from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
 from handlers.rollout.facts import live, mine
-from handlers.rollout.objects import Object, Ref, annotations, metadata, resource_version, revision
+from handlers.rollout.freeze import Namespace
+from handlers.rollout.objects import Object, Ref, annotations, finalizers, resource_version, revision
 from handlers.rollout.objects.configs import ref_of, references
 from handlers.rollout.projection import project
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
-from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
@@ -44,15 +44,17 @@ LONGEST = timedelta(minutes=4)
 _QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
 
 
-def step(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> Report:
-    """Move a canary by at most one step. `listed`: the Canary as a list has just read it.
+def step(
+    world: World, ref: Ref, cause: Cause, listed: Object | None = None, namespace: Namespace | None = None
+) -> Report:
+    """Move a canary by at most one step. `listed`, `namespace`: as a tick has just read them.
 
     Raises Conflict after three tries, Unavailable when the API server is out of reach,
     BadCanary when the Canary, or what it names, is not valid, Held when a rollback has to wait.
     """
     nonce = world.nonce()
     for attempt in range(TRIES):
-        scene = gather(world, ref, cause, listed=listed, mine=nonce if attempt else "")
+        scene = gather(world, ref, cause, listed=listed, mine=nonce if attempt else "", namespace=namespace)
         if scene is None:
             return Report(stage="gone", told="there is no such Canary")
         try:
@@ -195,25 +197,14 @@ class _Attempt:
         if not self.scene.configs.unread:
             new = replace(new, configs=self.scene.configs.digests)
         written = {state.STATE: state.dump(new), **others}
-        patch = {"metadata": {"annotations": written, **self._finalizers()}}
+        patch = {"metadata": {"annotations": written, **finalizers.changed(self.scene.canary, raw)}}
         raw = self.world.cluster.patch(ref, patch, resource_version(raw))
         self.scene = replace(self.scene, raw=raw)
         self._show(new)
 
-    def _finalizers(self) -> Object:
-        """The finalizer comes and goes with `revertOnDeletion`, long before anything is to be put back."""
-        canary = self.scene.canary
-        names = metadata(self.scene.raw).get("finalizers") or ()
-        if canary.deleting or (FINALIZER in names) == canary.revert_on_deletion:
-            return {}
-        return {"finalizers": [*names, FINALIZER] if canary.revert_on_deletion else self._others_finalizers()}
-
-    def _others_finalizers(self) -> list[str]:
-        return [name for name in metadata(self.scene.raw).get("finalizers") or () if name != FINALIZER]
-
     def _release(self) -> None:
         """Let the Canary be deleted. What we made goes with it."""
-        patch = {"metadata": {"finalizers": self._others_finalizers()}}
+        patch = {"metadata": {"finalizers": finalizers.others(self.scene.raw)}}
         self.world.cluster.patch(self.scene.canary.ref, patch, resource_version(self.scene.raw))
 
     def _show(self, standing: State) -> None:

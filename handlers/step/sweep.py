@@ -5,14 +5,16 @@ is not enough, all that are due are told to the sink instead, for a broker to sp
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 
 from handlers.errors import BadCanary, Held, Permanent, SerinusError, Temporary, Unavailable
 from handlers.notifiers.knative import due_post
 from handlers.rollout import state
 from handlers.rollout.due import wants_a_look
+from handlers.rollout.freeze import Namespace
 from handlers.rollout.objects import (
     CANARY,
     CONFIG_MAP,
@@ -34,6 +36,8 @@ from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.state import Kind, Message, Phase
+from handlers.step.gather import freezable, goes_back
+from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Request, World
 from handlers.step.scene import key, token
 from handlers.step.tell import record
@@ -53,10 +57,11 @@ _SELDOM = (DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A canary to step: where it is, and how a list has just shown it."""
+    """A canary to step: where it is, how a list has just shown it, and its namespace, if others have use for it too."""
 
     ref: Ref
     listed: Object | None = None
+    namespace: Namespace | None = None
 
 
 Handle = Callable[[World, Subject, Cause], SerinusError | None]
@@ -84,7 +89,7 @@ def _each(world: World, subjects: Sequence[Subject], cause: Cause, handle: Handl
 
 def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | None:
     try:
-        watched(world, subject.ref, cause, subject.listed)
+        watched(world, subject.ref, cause, subject.listed, subject.namespace)
     except SerinusError as error:
         if isinstance(error, BadCanary | Held):
             _tell(world, subject, error)
@@ -153,7 +158,11 @@ def _due(world: World, namespaces: Sequence[str]) -> list[Subject]:
             where = str(meta.get("namespace", ""))
             tokens[where][key(Ref(kind, where, str(meta.get("name", ""))))] = token(item)
     found = [entry for item in listed if (entry := _waiting(world, item, tokens))]
-    return [subject for _, subject in sorted(found, key=lambda entry: entry[0])]
+    names = sorted({subject.ref.namespace for _, subject, freezable in found if freezable})
+    read = [partial(read_namespace, world.cluster, name) for name in names]
+    seen = dict(zip(names, world.together(read), strict=True))
+    found.sort(key=lambda entry: entry[0])
+    return [replace(subject, namespace=seen.get(subject.ref.namespace)) for _, subject, _ in found]
 
 
 def _used(listed: Sequence[Object]) -> tuple[Resource, ...]:
@@ -176,8 +185,8 @@ def _reader(world: World, kind: Resource, namespace: str) -> Callable[[], tuple[
     return listed
 
 
-def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subject] | None:
-    """Since when a listed canary waits for a step; None when it does not."""
+def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subject, bool] | None:
+    """Since when a listed canary waits for a step, and whether that may be frozen; None when it does not wait."""
     meta = metadata(item)
     ref = Ref(CANARY, str(meta.get("namespace", "")), str(meta.get("name", "")))
     subject = Subject(ref, item)
@@ -185,10 +194,11 @@ def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subj
         canary = canaries.parse(item, scale=world.config.scale, provider=world.config.provider, lenient=True)
         known = state.load(annotations(item))
     except BadCanary:
-        return _LONG_AGO, subject
+        return _LONG_AGO, subject, False
     seen = {**tokens[ref.namespace], key(ref): token(item)}
     halted = canary.suspend or canary.deleting
     stale = known is not None and not halted and bool(project(known, item, world.now()))
     if not stale and not wants_a_look(canary, known, seen, world.now()):
         return None
-    return (known.stepped if known and known.stepped else _LONG_AGO), subject
+    since = known.stepped if known and known.stepped else _LONG_AGO
+    return since, subject, freezable(canary, known, back=goes_back(item, known))

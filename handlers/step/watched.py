@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 
+from handlers.rollout.freeze import Namespace
 from handlers.rollout.objects import Object, Ref
 from handlers.rollout.snapshot import Cause
 from handlers.step.around import Counted
@@ -13,7 +14,9 @@ from handlers.step.step import step
 log = logging.getLogger(__name__)
 
 
-def watched(world: World, ref: Ref, cause: Cause, listed: Object | None = None) -> Report:
+def watched(
+    world: World, ref: Ref, cause: Cause, listed: Object | None = None, namespace: Namespace | None = None
+) -> Report:
     """Make a step; raises what it raises."""
     counted, begun = Counted(world.cluster), world.now()
 
@@ -29,7 +32,7 @@ def watched(world: World, ref: Ref, cause: Cause, listed: Object | None = None) 
 
     with world.span("step", {}) as tell:
         try:
-            report = step(replace(world, cluster=counted), ref, cause, listed)
+            report = step(replace(world, cluster=counted), ref, cause, listed, namespace)
         except BaseException as error:
             done(error, tell)
             raise

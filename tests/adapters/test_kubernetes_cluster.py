@@ -11,8 +11,8 @@ import pytest
 
 from handlers.adapters.kubernetes import KubernetesCluster, TokenReviewer, connect
 from handlers.auth import Review
-from handlers.errors import BadCanary, BadSetting, Conflict, SerinusError, Unavailable
-from handlers.rollout.objects import CANARY, DEPLOYMENT, EVENT, SECRET, SERVICE, Kind, Object, Ref
+from handlers.errors import BadCanary, BadSetting, Conflict, Forbidden, SerinusError, Unavailable
+from handlers.rollout.objects import CANARY, DEPLOYMENT, EVENT, NAMESPACE, SECRET, SERVICE, Kind, Object, Ref
 from handlers.sandbox.api import kubeconfig
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.api.reviews import Identity
@@ -87,6 +87,14 @@ def test_an_object_of_the_core_group(cluster: KubernetesCluster) -> None:
     read = cluster.get(ref)
     assert read is not None
     assert read["spec"]["selector"] == {"app": "app"}
+
+
+def test_an_object_in_no_namespace(cluster: KubernetesCluster) -> None:
+    """A Namespace is read by its name alone."""
+    found = cluster.get(Ref(NAMESPACE, "", "default"))
+    assert found
+    assert (found["kind"], found["metadata"]["name"]) == ("Namespace", "default")
+    assert cluster.get(Ref(NAMESPACE, "", "other")) is None
 
 
 def test_an_object_is_made_once(cluster: KubernetesCluster) -> None:
@@ -243,7 +251,7 @@ STATUS = "canaries.flagger.app/status test/podinfo"
         pytest.param("create", refusal(400), BadCanary, "create deployments.apps default: because", id="malformed"),
         pytest.param("patch", refusal(413), BadCanary, f"patch {APP}: because", id="too large"),
         pytest.param("list", refusal(404), Unavailable, "list deployments.apps: because (status 404)", id="no CRD"),
-        pytest.param("get", refusal(403), Unavailable, f"not allowed to get {APP}: because", id="RBAC"),
+        pytest.param("get", refusal(403), Forbidden, f"not allowed to get {APP}: because", id="RBAC"),
         pytest.param("patch status", refusal(401), Unavailable, f"not allowed to patch {STATUS}: because", id="token"),
         pytest.param("patch", refusal(429), Unavailable, f"patch {APP}: because (status 429)", id="busy"),
         pytest.param("get", refusal(500), Unavailable, f"get {APP}: because (status 500)", id="broken"),

@@ -10,10 +10,11 @@ import pytest
 
 from handlers.cli import main
 from handlers.commands.look import Looker, add, look
-from handlers.errors import BadCanary, Unavailable
+from handlers.errors import BadCanary, Forbidden, Unavailable
+from handlers.rollout.freeze import FREEZE
 from handlers.rollout.state import STATE
 from handlers.sandbox.api.server import Server
-from tests.lab import Lab, at, new_lab
+from tests.lab import Lab, a_canary, at, new_lab
 
 
 @pytest.fixture
@@ -207,3 +208,46 @@ def test_watching_one_canary_ends_when_it_is_gone() -> None:
 
     with pytest.raises(BadCanary, match="there is no Canary shop/app"):
         Watcher(lab, [gone]).run("app")
+
+
+def freeze(lab: Lab) -> None:
+    """Freeze the namespace."""
+    patch = {"metadata": {"annotations": {FREEZE: "2026-11-01T00:00Z/2099-12-01T00:00Z"}}}
+    assert lab.api.call("PATCH", "/api/v1/namespaces/shop", patch).status == 200
+
+
+@pytest.mark.parametrize("arguments", [["why", "app"], ["get"], ["get", "app"], ["get", "-A", "-o", "json"]])
+def test_a_freeze_of_the_namespace_is_told(arguments: list[str], lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is looked at, by one request more; who has two namespaces to look at lists them."""
+    freeze(lab)
+    other = {**a_canary(), "metadata": {"name": "app", "namespace": "default"}}
+    assert lab.api.call("POST", "/apis/flagger.app/v1beta1/namespaces/default/canaries", other).status == 201
+    assert main(arguments) == 0
+    assert "frozen until 2099-12-01T00:00:00Z by serin" in capsys.readouterr().out
+
+
+def test_watch_tells_when_a_freeze_of_the_namespace_begins() -> None:
+    """Though no step has met it yet."""
+    lab = at(new_lab(), "Progressing", 20)
+    watcher = Watcher(lab, [lambda: freeze(lab), lambda: None])
+    assert watcher.run("app") == 0
+    assert len(watcher.lines) == 2
+    assert watcher.lines[1].endswith("by serinus.dev/freeze of Namespace shop")
+
+
+@pytest.mark.parametrize("arguments", [["-A"], []])
+def test_who_may_not_see_namespaces_sees_the_canaries(arguments: list[str]) -> None:
+    """What is not known is no reason to show nothing."""
+    lab = at(new_lab(), "Progressing", 20)
+    lab.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "more"}})
+    other = {**a_canary(), "metadata": {"name": "app", "namespace": "more"}}
+    assert lab.api.call("POST", "/apis/flagger.app/v1beta1/namespaces/more/canaries", other).status == 201
+
+    def before(_verb: str, path: str) -> None:
+        if path in ("/api/v1/namespaces", "/api/v1/namespaces/shop"):
+            raise Forbidden("not allowed")
+
+    lab.cluster.before = before
+    watcher = Watcher(lab, [])
+    assert watcher.run(*arguments, "-o", "json") == 0
+    assert {json.loads(line)["unseen"].partition(": ")[2] for line in watcher.lines} == {"not allowed"}

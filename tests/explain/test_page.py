@@ -44,6 +44,7 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
         of_iterations=5,
         next="suspended",
         untold=2,
+        unseen="serinus.dev/freeze of Namespace shop cannot be seen: no answer",
         marks={"serinus.dev/pause": "p" * 80},
     )
     lines = page(found, EPOCH).splitlines()
@@ -53,6 +54,7 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
         "  phase     Progressing, copies of all requests to the canary, the primary answers, iteration 3 of 5" in lines
     )
     assert "  untold    2 messages wait for their webhooks" in lines
+    assert "  unknown   serinus.dev/freeze of Namespace shop cannot be seen: no answer" in lines
     assert f"  set       serinus.dev/pause: {'p' * 57}..." in lines
     assert "  deadline  2026-11-23 12:02:05Z (in 2m5s)" in page(replace(found, waiting=""), EPOCH).splitlines()
     assert "  waits for approve" in page(replace(found, waiting="approve", until=None), EPOCH).splitlines()
@@ -175,3 +177,13 @@ def test_a_canary_that_nobody_has_looked_at_has_a_page() -> None:
     text = page(view(a_canary(), EPOCH), EPOCH)
     assert "next step waits for the first event" in text
     assert "Steps" not in text
+
+
+def test_a_hold_is_what_a_canary_at_rest_waits_for() -> None:
+    """In the table, and as a line when it begins and when it ends."""
+    held = replace(PLAIN, hold="frozen until tomorrow by serinus.dev/freeze of Namespace shop")
+    row = table([held], EPOCH, namespaces=False).splitlines()[1]
+    assert row.endswith("  frozen until tomorrow by serinus.dev/freeze of Name...")
+    assert changes(PLAIN, held, EPOCH) == [f"2026-11-23 12:00:00Z  shop/app  Progressing 0 %, {held.hold}"]
+    assert changes(held, held, EPOCH) == []
+    assert changes(held, PLAIN, EPOCH) == ["2026-11-23 12:00:00Z  shop/app  Progressing 0 %"]

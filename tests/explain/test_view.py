@@ -7,6 +7,7 @@ import pytest
 
 from handlers.explain.view import View, view
 from handlers.rollout import state
+from handlers.rollout.freeze import Namespace
 from handlers.rollout.history import HISTORY
 from handlers.rollout.state import STATE, Claim, Intent, Kind, Message, Phase, State
 from handlers.rollout.written import time_text
@@ -112,6 +113,24 @@ def test_a_frozen_canary_says_until_when() -> None:
     assert found.next.startswith("frozen")
     assert "2026-12-01" in found.next
     assert "pause" not in found.next
+
+
+def test_a_frozen_namespace_is_named() -> None:
+    """Whoever looks for the reason finds the object that it is written on."""
+    canary = a_canary()
+    canary["metadata"]["annotations"] = {STATE: state.dump(RUNNING)}
+    found = view(canary, EPOCH, namespace=Namespace(name="shop", windows="2026-11-01T00:00Z/2026-12-01T00:00Z"))
+    assert found.hold == "frozen until 2026-12-01T00:00:00Z by serinus.dev/freeze of Namespace shop"
+    assert (found.next.startswith(found.hold), found.problems, found.unseen) == (True, (), "")
+
+
+def test_a_namespace_that_is_not_shown_to_whoever_looks_is_no_freeze() -> None:
+    """It is said that it is not known: the handlers may have the right that whoever looks has not."""
+    canary = a_canary()
+    canary["metadata"]["annotations"] = {STATE: state.dump(RUNNING)}
+    found = view(canary, EPOCH, namespace=Namespace(name="shop", unread="no answer"))
+    assert (found.hold, found.next) == ("", "due")
+    assert found.unseen == "serinus.dev/freeze of Namespace shop cannot be seen: no answer"
 
 
 def test_an_invalid_spec_hides_nothing_of_the_state() -> None:

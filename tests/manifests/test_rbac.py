@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from handlers.rollout import objects as kinds
-from handlers.rollout.objects import ALERT_PROVIDER, CANARY, CRON_JOB, EVENT, JOB, METRIC_TEMPLATE, Kind
+from handlers.rollout.objects import ALERT_PROVIDER, CANARY, CRON_JOB, EVENT, JOB, METRIC_TEMPLATE, NAMESPACE, Kind
 from tests.manifests.files import objects
 
 KINDS = sorted((item for item in vars(kinds).values() if isinstance(item, Kind)), key=str)
 FULL = {"get", "list", "create", "patch"}
 NEEDED = {ALERT_PROVIDER: {"get"}, JOB: {"get", "create"}, CRON_JOB: {"get"}}
-NEEDED |= {CANARY: {"get", "list", "patch"}, METRIC_TEMPLATE: {"get"}, EVENT: {"create"}}
+NEEDED |= {CANARY: {"get", "list", "patch"}, METRIC_TEMPLATE: {"get"}, NAMESPACE: {"get"}, EVENT: {"create"}}
 
 
 def rules(role: str) -> list[dict[str, Any]]:

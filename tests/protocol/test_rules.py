@@ -25,7 +25,7 @@ from tests.protocol.steps import (
 )
 
 
-@pytest.mark.parametrize("read", [1, 2, 3, 4])
+@pytest.mark.parametrize("read", [1, 2, 3, 4, 5])
 def test_rule_1_the_canary_is_read_first(read: int) -> None:
     """A step that began to read before another one's copy must not pair the old primary with the new state."""
     lab = due("Progressing", 60)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from handlers.rollout.freeze import FREEZE, frozen
+from handlers.rollout.freeze import FREEZE, Namespace, frozen, unreadable
 
 WEEKEND = "0 18 * * 5 62h Europe/Berlin"  # Friday 18:00 to Monday 08:00
 HOLIDAYS = "2026-12-20T00:00Z/2027-01-02T00:00Z"
@@ -63,3 +63,41 @@ def test_what_cannot_be_read_freezes_and_says_so(window: str) -> None:
         assert frozen({FREEZE: text}, now).startswith(
             f"frozen by serinus.dev/freeze: {window!r}, expected CRON DURATION"
         )
+        assert unreadable(text) == frozen({FREEZE: text}, now)
+
+
+@pytest.mark.parametrize("text", ["", WEEKEND, HOLIDAYS, f"{WEEKEND}\n{HOLIDAYS}", "* * * * * 1h"])
+def test_what_can_be_read_is_not_complained_of(text: str) -> None:
+    """Whether a window is open or shut."""
+    assert not unreadable(text)
+
+
+NOON = datetime.fromisoformat("2026-12-26T12:00:00+00:00")
+SOONER = "2026-12-26T00:00Z/2026-12-27T00:00Z"
+OF_SHOP = "serinus.dev/freeze of Namespace shop"
+
+
+@pytest.mark.parametrize(
+    ("own", "around", "expected"),
+    [
+        pytest.param("", HOLIDAYS, f"frozen until 2027-01-02T00:00:00Z by {OF_SHOP}", id="the namespace's"),
+        pytest.param(SOONER, HOLIDAYS, f"frozen until 2027-01-02T00:00:00Z by {OF_SHOP}", id="the namespace's, later"),
+        pytest.param(HOLIDAYS, SOONER, f"frozen until 2027-01-02T00:00:00Z by {FREEZE}", id="its own, later"),
+        pytest.param(HOLIDAYS, HOLIDAYS, f"frozen until 2027-01-02T00:00:00Z by {FREEZE}", id="both"),
+        pytest.param(HOLIDAYS, "never", f"frozen by {OF_SHOP}: 'never', expected", id="what cannot be read never ends"),
+        pytest.param("never", HOLIDAYS, f"frozen by {FREEZE}: 'never', expected", id="its own cannot be read"),
+        pytest.param("", "0 18 * * 1 1h", "", id="shut"),
+    ],
+)
+def test_the_later_end_counts_and_is_named_with_its_place(own: str, around: str, expected: str) -> None:
+    """A canary and its namespace may both be frozen."""
+    said = frozen({FREEZE: own}, NOON, Namespace(name="shop", windows=around))
+    assert said.startswith(expected)
+    assert bool(said) == bool(expected)
+
+
+def test_a_namespace_that_cannot_be_read_freezes_unless_the_right_is_missing() -> None:
+    """A freeze that cannot be seen holds as long as it may be seen soon; without the right it would hold for ever."""
+    lost = Namespace(name="shop", unread="timed out")
+    assert frozen({}, NOON, lost) == f"frozen, for {OF_SHOP} cannot be seen: timed out"
+    assert not frozen({}, NOON, Namespace(name="shop", unread="not allowed", forbidden=True))

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE, RETRY
 from handlers.rollout.facts import live
-from handlers.rollout.freeze import FREEZE
+from handlers.rollout.freeze import FREEZE, Namespace
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stages import Stage, may_be_held, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
 from tests.rollout.strategies import (
@@ -357,3 +357,10 @@ def test_no_claim_is_live_where_there_is_none() -> None:
 def test_every_snapshot_is_in_one_stage(s: Snapshot) -> None:
     """Whatever was gathered, and always the same one."""
     assert stage_of(s) is stage_of(s)
+
+
+@given(snapshots())
+def test_a_freeze_matters_only_where_it_is_looked_for(s: Snapshot) -> None:
+    """Whoever does not read the namespace decides as if it were frozen, or were not."""
+    frozen = replace(s, namespace=Namespace(name="shop", windows="* * * * * 1h"))
+    assert may_be_held(s.state) or stage_of(frozen) is stage_of(s)

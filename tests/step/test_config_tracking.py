@@ -389,7 +389,7 @@ def test_configs_cost_a_list_of_each_kind() -> None:
         lab.cluster.calls.clear()
         sweep(lab.world, (), TICK)
         assert len(lab.cluster.calls) == 7
-    assert costs == {1: 14, 8: 14}
+    assert costs == {1: 15, 8: 15}
 
 
 @pytest.mark.parametrize(

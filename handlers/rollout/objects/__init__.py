@@ -11,12 +11,13 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A resource as the API server serves it; group "" is core/v1."""
+    """A resource as the API server serves it; group "" is core/v1. `namespaced`: its objects live in namespaces."""
 
     group: str
     version: str
     plural: str
     name: str
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -34,6 +35,7 @@ SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 SERVICE = Kind("", "v1", "services", "Service")
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 SECRET = Kind("", "v1", "secrets", "Secret")
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENT = Kind("", "v1", "events", "Event")
 JOB = Kind("batch", "v1", "jobs", "Job")
 CRON_JOB = Kind("batch", "v1", "cronjobs", "CronJob")
@@ -43,14 +45,14 @@ DESTINATION_RULE = Kind("networking.istio.io", "v1beta1", "destinationrules", "D
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Where one object lives."""
+    """Where one object lives; `namespace` is empty for what lives in none."""
 
     kind: Kind
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind.name} {self.namespace}/{self.name}"
+        return f"{self.kind.name} {self.namespace}/{self.name}" if self.namespace else f"{self.kind.name} {self.name}"
 
 
 def metadata(obj: Object) -> Object:

@@ -113,7 +113,9 @@ def start(s: Snapshot, findings: Findings) -> Decision:
         return stop
     assert s.target  # noqa: S101  the stage says so
     text = f"New revision detected! Scaling up {s.target_text}"
-    return _begin(s, text, Intent.START, (*of_findings(s, findings), normal(Phase.PROGRESSING, text)), findings)
+    unseen = (warning(Phase.PROGRESSING, s.namespace.unseen),) if s.namespace.unseen else ()
+    said = (*of_findings(s, findings), *unseen, normal(Phase.PROGRESSING, text))
+    return _begin(s, text, Intent.START, said, findings)
 
 
 def pushed(s: Snapshot, _: Findings) -> Decision:
