@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from handlers.errors import BadCanary
-from handlers.explain.lint import Report, as_json, lint, text
-from handlers.rollout.objects import CANARY, METRIC_TEMPLATE, Object, metadata
+from handlers.explain.lint import Report, as_json, lint, lint_namespace, text
+from handlers.rollout.objects import CANARY, METRIC_TEMPLATE, NAMESPACE, Kind, Object, metadata
 from handlers.sandbox.api.schema import Schema
 from handlers.sandbox.api.status import Cause
 from handlers.sandbox.crds import definitions
@@ -38,12 +38,9 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the files; 1 when there are errors. Raises BadCanary for what is no manifest, or has no Canary."""
     documents = [document for name in arguments.files for document in _documents(name)]
-    found = [item for item in documents if _is(item.obj, CANARY.name)]
-    if not found:
+    if not any(_is(item.obj, CANARY) for item in documents):
         raise BadCanary(f"there is no Canary in {', '.join(arguments.files)}")
-    templates = {_key(item.obj): item.obj for item in documents if _is(item.obj, METRIC_TEMPLATE.name)}
-    schema = _schema()
-    reports = [(item.where, _with_schema(schema, item.obj, lint(item.obj, templates))) for item in found]
+    reports = list(_reports(documents))
     if arguments.output == "json":
         _print(json.dumps([{"file": where, **as_json(report)} for where, report in reports], indent=2))
     else:
@@ -51,6 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
             _print("\n".join(_lines(where, report, quiet=arguments.quiet)))
     bad = any(report.errors or (arguments.strict and report.warnings) for _, report in reports)
     return int(bad)
+
+
+def _reports(documents: Sequence[Document]) -> Iterator[tuple[str, Report]]:
+    """One for each Canary, and for each Namespace that has mistakes."""
+    templates = {_key(item.obj): item.obj for item in documents if _is(item.obj, METRIC_TEMPLATE)}
+    namespaces = {_key(item.obj)[1]: item.obj for item in documents if _is(item.obj, NAMESPACE)}
+    schema = _schema()
+    for item in documents:
+        if _is(item.obj, CANARY):
+            found = lint(item.obj, templates, namespaces=namespaces)
+            yield item.where, _with_schema(schema, item.obj, found)
+        elif _is(item.obj, NAMESPACE) and (found := lint_namespace(item.obj)).errors:
+            yield item.where, found
 
 
 def _lines(where: str, report: Report, *, quiet: bool) -> Iterator[str]:
@@ -95,9 +105,10 @@ def _placed(where: str, item: Any) -> Object:
     return {**item, "metadata": {"namespace": "default", **metadata(item)}}
 
 
-def _is(obj: Object, kind: str) -> bool:
-    group = str(obj.get("apiVersion", "")).partition("/")[0]
-    return obj.get("kind") == kind and group == CANARY.group
+def _is(obj: Object, kind: Kind) -> bool:
+    """Whatever the version: that is checked, and told."""
+    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    return obj.get("kind") == kind.name and group == kind.group
 
 
 def _key(obj: Object) -> tuple[str, str]:

@@ -6,10 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.errors import BadCanary
+from handlers.explain.annotations import (
+    canary_errors,
+    canary_warnings,
+    check_texts,
+    freezes,
+    namespace_errors,
+    namespace_of,
+)
 from handlers.explain.forecast import LIMIT, Step, forecast
 from handlers.explain.page import wrapped
 from handlers.providers import prometheus
 from handlers.providers.template import model, render
+from handlers.rollout.freeze import NOWHERE
 from handlers.rollout.objects import CANARY, Object, metadata
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import MIN_INTERVAL, SUCCESS_RATE, Hook, Metric
@@ -23,12 +32,15 @@ Templates = Mapping[tuple[str, str], Object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was found. `gates` are webhooks that somebody has to open; `steps` the rollout, none if there are errors."""
+    """What was found. `gates` are webhooks that somebody has to open, `freezes` the windows in which all waits; `steps`
+    the rollout, none if there are errors.
+    """
 
     name: str
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
+    freezes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = field(default=())
 
     @property
@@ -42,22 +54,38 @@ class Report:
         return len(self.steps) == LIMIT
 
 
-def lint(obj: Object, templates: Templates, *, provider: str = "istio") -> Report:
-    """Check one Canary as the handlers will. `templates`: those that are known, to check what refers to them."""
+_NONE: Mapping[str, Object] = {}
+
+
+def lint_namespace(obj: Object) -> Report:
+    """Check what a Namespace says to the handlers."""
+    return Report(name=f"Namespace {metadata(obj).get('name', '')}", errors=tuple(namespace_errors(obj)))
+
+
+def lint(
+    obj: Object, templates: Templates, *, provider: str = "istio", namespaces: Mapping[str, Object] = _NONE
+) -> Report:
+    """Check one Canary as the handlers will. `templates`, `namespaces`: those that are known, to check what is said of
+    it there.
+    """
     meta = Field(metadata(obj), "metadata")
     name = f"{metadata(obj).get('namespace', '')}/{metadata(obj).get('name', '')}"
     try:
         if obj.get("apiVersion") != CANARY.api_version:
             raise Field(obj.get("apiVersion"), "apiVersion").bad(f'"{CANARY.api_version}"')
         meta["name"].required()
+        check_texts(obj)
         canary = canaries.parse(obj, provider=provider)
         steps = forecast(canary)
     except BadCanary as error:
         return Report(name=name, errors=(str(error),))
+    said, around = canary.annotations, namespaces.get(canary.namespace)
+    namespace = namespace_of(around) if around and not any(namespace_errors(around)) else NOWHERE
     return Report(
         name=name,
-        errors=tuple(_queries(canary, templates)),
-        warnings=tuple(_warnings(canary, Field(obj.get("spec"), "spec"), templates)),
+        errors=(*canary_errors(said), *_queries(canary, templates)),
+        warnings=(*canary_warnings(said), *_warnings(canary, Field(obj.get("spec"), "spec"), templates)),
+        freezes=freezes(said, namespace),
         gates=tuple(f"{hook.name} ({hook.type.value})" for hook in canary.analysis.webhooks if hook.type in _GATES),
         steps=steps,
     )
@@ -135,6 +163,8 @@ def text(report: Report) -> Iterator[str]:
     yield f"Canary {report.name}, if every check passes: {least} in {count}"
     if report.gates:
         yield f"  waits for somebody to open: {', '.join(report.gates)}"
+    if report.freezes:
+        yield from wrapped(f"frozen in: {'; '.join(report.freezes)}", "  ", "    ")
     for step in _shown(report.steps):
         if step is None:
             yield f"  {'...':>9}"
@@ -165,6 +195,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "errors": list(report.errors),
         "warnings": list(report.warnings),
         "gates": list(report.gates),
+        "freezes": list(report.freezes),
         "seconds": report.least.total_seconds(),
         "steps": [
             {

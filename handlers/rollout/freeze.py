@@ -5,7 +5,7 @@ Windows are separated by `;` or line breaks. One that comes again is `CRON DURAT
 `0 18 * * 5 62h Europe/Berlin` (UTC without a zone); one that comes once is `START/END` in RFC 3339.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,10 +39,20 @@ class Namespace:
     @property
     def unseen(self) -> str:
         """What to tell when a freeze of the namespace could not be seen; empty when it could."""
-        return f"{FREEZE} of Namespace {self.name} cannot be seen: {self.unread}" if self.unread else ""
+        return f"{self.place} cannot be seen: {self.unread}" if self.unread else ""
+
+    @property
+    def place(self) -> str:
+        """How its annotation is called."""
+        return f"{FREEZE} of Namespace {self.name}"
 
 
 NOWHERE = Namespace()
+
+
+def windows(text: str) -> Sequence[str]:
+    """The windows of an annotation, as they are written."""
+    return [window.strip() for window in text.replace("\n", ";").split(";") if window.strip()]
 
 
 def frozen(annotations: Mapping[str, str], now: datetime, namespace: Namespace = NOWHERE) -> str:
@@ -52,7 +62,7 @@ def frozen(annotations: Mapping[str, str], now: datetime, namespace: Namespace =
     """
     found = (
         _open(annotations.get(FREEZE, ""), now, FREEZE),
-        _open(namespace.windows, now, f"{FREEZE} of Namespace {namespace.name}"),
+        _open(namespace.windows, now, namespace.place),
         (_NEVER, f"frozen, for {namespace.unseen}") if namespace.unread and not namespace.forbidden else None,
     )
     return max((item for item in found if item), key=lambda item: item[0], default=(now, ""))[1]
@@ -67,12 +77,12 @@ def unreadable(text: str, where: str = FREEZE) -> str:
 def _open(text: str, now: datetime, where: str) -> tuple[datetime, str] | None:
     """When the windows end that are open now, and that in words; None when all are shut."""
     ends = []
-    for window in text.replace("\n", ";").split(";"):
+    for window in windows(text):
         try:
-            if window.strip() and (end := _end(window.strip(), now)):
+            if end := _end(window, now):
                 ends.append(end)
         except (ValueError, OverflowError, CronSimError, ZoneInfoNotFoundError):
-            return _NEVER, f"frozen by {where}: {window.strip()[:_SHOWN]!r}, expected {_EXPECTED}"
+            return _NEVER, f"frozen by {where}: {window[:_SHOWN]!r}, expected {_EXPECTED}"
     return (max(ends), f"frozen until {timestamp(max(ends))} by {where}") if ends else None
 
 

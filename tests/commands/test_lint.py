@@ -57,6 +57,23 @@ def test_templates_of_other_files_are_used(tmp_path: Path, capsys: pytest.Captur
     assert f"{canary}:1: error: spec.analysis.metrics[0]: MetricTemplate shop/errors: " in capsys.readouterr().out
 
 
+def test_a_namespace_in_the_files_is_checked_with_its_canaries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Mistakes in its freeze windows fail, and those that can be read are shown beside the rollout."""
+    namespace: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    namespace["metadata"]["annotations"] = {"serinus.dev/freeze": "0 18 * * 5 62h"}
+    good = written(tmp_path / "good.yaml", namespace, a_canary())
+    assert main(["lint", good]) == 0
+    assert "  frozen in: 0 18 * * 5 62h (serinus.dev/freeze of Namespace shop)\n" in capsys.readouterr().out
+    namespace["metadata"]["annotations"] = {"serinus.dev/freeze": "weekends"}
+    bad = written(tmp_path / "bad.yaml", namespace, a_canary())
+    assert main(["lint", bad]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith(f"{bad}:1: error: frozen by serinus.dev/freeze of Namespace shop: 'weekends', expected")
+    assert f"{bad}:2: Canary shop/app" in out
+
+
 def test_stdin_lists_and_a_missing_namespace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
