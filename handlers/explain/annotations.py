@@ -9,12 +9,13 @@ from handlers.rollout.freeze import FREEZE, Namespace, unreadable, windows
 from handlers.rollout.history import HISTORY
 from handlers.rollout.objects import Object, annotations, metadata
 from handlers.rollout.objects.ownership import PREFIX
+from handlers.rollout.refusal import REFUSED
 from handlers.rollout.spec.fields import Field
 from handlers.rollout.spec.match import MATCH
 from handlers.rollout.spec.strategy import THRESHOLD_COUNTS
 
 _OF_USERS = (commands.ABORT, commands.PROMOTE, commands.RETRY, PAUSE, FREEZE, gates.GATES, MATCH, THRESHOLD_COUNTS)
-_OURS = (state.STATE, HISTORY)
+_OURS = (state.STATE, HISTORY, REFUSED)
 
 
 def check_texts(obj: Object) -> None:

@@ -11,6 +11,7 @@ from handlers.rollout.commands import pause, retry
 from handlers.rollout.freeze import NOWHERE, Namespace, frozen
 from handlers.rollout.objects import Object, annotations, metadata, spec, status
 from handlers.rollout.objects.ownership import PREFIX
+from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
@@ -101,6 +102,8 @@ def view(
         known = state.load(annotations(obj))
     except BadCanary as error:
         problems = (*problems, str(error))
+    if (refused := annotations(obj).get(REFUSED, "")) and refused not in map(shown, problems):
+        problems = (*problems, refused)
     found = View(
         namespace=str(metadata(obj).get("namespace", "")),
         name=str(metadata(obj).get("name", "")),
@@ -166,8 +169,8 @@ def _target(obj: Object) -> str:
 
 
 def _marks(obj: Object) -> Mapping[str, str]:
-    """Annotations of ours that users write; the two that Serinus writes are shown in words."""
-    hidden = (state.STATE, history.HISTORY)
+    """Annotations of ours that users write; those that Serinus writes are shown in words."""
+    hidden = (state.STATE, history.HISTORY, REFUSED)
     return {
         key: str(value)
         for key, value in sorted(annotations(obj).items())

@@ -211,7 +211,7 @@ def _primary(scene: Scene, action: CreatePrimary | CopyToPrimary, revision: str)
     if isinstance(action, CopyToPrimary):
         return promote_primary(canary, _target(scene), primary, options, revision, scene.configs)
     # one that was there before us: is it the same version as the target?
-    return mark_primary(primary, revision if runs_target(scene, primary) else ADOPTED)
+    return mark_primary(canary, primary, revision if runs_target(scene, primary) else ADOPTED)
 
 
 def with_drift(scene: Scene) -> Scene:

@@ -9,13 +9,14 @@ from handlers.errors import BadCanary
 from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.freeze import NOWHERE, Namespace
-from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
+from handlers.rollout.objects import CANARY, DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
 from handlers.rollout.objects.autoscalers import pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
-from handlers.rollout.objects.ownership import owner_of
+from handlers.rollout.objects.ownership import keeper_of
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
+from handlers.rollout.refusal import rival
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
@@ -46,7 +47,7 @@ def gather(  # noqa: PLR0913  each is known to another caller
     unknown = namespace is None and freezable(canary, known, back=back)
     found, seen = _read(world, refs, ref.namespace if unknown else "")
     objects = dict(zip(refs, found, strict=True))
-    _alone(canary, objects[canary.primary])
+    canary = _alone(world, canary, objects[canary.primary])
     configs, more = _configs(world, canary, known, objects[canary.target], back=back)
     objects |= more
     known = _knowing(known, configs)
@@ -56,9 +57,11 @@ def gather(  # noqa: PLR0913  each is known to another caller
 
 
 def goes_back(raw: Object, known: State | None) -> bool:
-    """Whether the user has aborted the run, or deleted the Canary."""
+    """Whether the user has aborted the run, or deleted the Canary, or a rollback has to be finished."""
+    claim = known.claim if known else None
     aborted = known is not None and commands.abort(annotations(raw), known)
-    return aborted or bool(metadata(raw).get("deletionTimestamp"))
+    back = aborted or (claim is not None and claim.intent is Intent.ROLLBACK)
+    return back or bool(metadata(raw).get("deletionTimestamp"))
 
 
 def freezable(canary: Canary, known: State | None, *, back: bool) -> bool:
@@ -101,13 +104,14 @@ def _knowing(known: State | None, configs: Configs) -> State | None:
     return replace(known, configs=configs.digests, baseline=baseline)
 
 
-def _alone(canary: Canary, primary: Object | None) -> None:
-    """Two Canaries on one target would undo each other's steps; the first made the primary. Raises BadCanary."""
-    if other := owner_of(primary or {}, but=canary.name):
-        raise BadCanary(
-            f"spec.targetRef: {canary.target} belongs to Canary {other} already, which made {canary.primary.name}; "
-            f"Canary {canary.name} has to name another target, or one of the two has to go"
-        )
+def _alone(world: World, canary: Canary, primary: Object | None) -> Canary:
+    """Raise BadCanary when another Canary has the target; one that goes may go, and leaves everything to the other."""
+    ref = partial(Ref, CANARY, canary.namespace)
+    if why := rival(canary, primary, lambda name: world.cluster.get(ref(name))):
+        if not canary.deleting:
+            raise BadCanary(why)
+        return replace(canary, revert_on_deletion=False)
+    return canary
 
 
 def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:
@@ -175,13 +179,11 @@ def _target(obj: Object, canary: Canary, configs: Configs, known: State | None) 
 
 
 def _primary(obj: Object, canary: Canary) -> Primary:
+    # one that a Canary has kept which is gone was there before this one
+    promoted = annotations(obj).get(PROMOTED, "") if keeper_of(obj) in ("", canary.name) else ""
     if canary.target_kind is SERVICE:
-        return Primary(promoted=annotations(obj).get(PROMOTED, ""), ready=True, pods=1)
+        return Primary(promoted=promoted, ready=True, pods=1)
     ready = readiness(obj, canary.analysis.primary_ready_threshold)
     return Primary(
-        promoted=annotations(obj).get(PROMOTED, ""),
-        ready=ready.ready,
-        pods=ready.available,
-        exceeded=ready.exceeded,
-        why=ready.reason,
+        promoted=promoted, ready=ready.ready, pods=ready.available, exceeded=ready.exceeded, why=ready.reason
     )

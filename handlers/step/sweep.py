@@ -3,8 +3,7 @@ is not enough, all that are due are told to the sink instead, for a broker to sp
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,35 +11,16 @@ from http import HTTPStatus
 
 from handlers.errors import BadCanary, Held, Permanent, SerinusError, Temporary, Unavailable
 from handlers.notifiers.knative import due_post
-from handlers.rollout import state
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.freeze import Namespace
-from handlers.rollout.objects import (
-    CANARY,
-    CONFIG_MAP,
-    DAEMONSET,
-    DEPLOYMENT,
-    DESTINATION_RULE,
-    HPA,
-    SCALED_OBJECT,
-    SECRET,
-    SERVICE,
-    VIRTUAL_SERVICE,
-    Object,
-    Ref,
-    annotations,
-    metadata,
-)
-from handlers.rollout.objects import Kind as Resource
+from handlers.rollout.objects import Object, Ref
 from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
-from handlers.rollout.spec import canary as canaries
-from handlers.rollout.state import Kind, Message, Phase
 from handlers.step.gather import freezable, goes_back
+from handlers.step.lists import read_lists
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Request, World
-from handlers.step.scene import key, token
-from handlers.step.tell import record
+from handlers.step.refusals import Listed, judged, remember, tell_refused
 from handlers.step.watched import watched
 
 log = logging.getLogger(__name__)
@@ -49,10 +29,7 @@ BUDGET = timedelta(seconds=20)
 """How long a tick goes on beginning steps; what is left waits for the next one."""
 SINK_TIMEOUT = 5.0
 """Seconds for the sink to take one event."""
-Tokens = dict[str, dict[str, str]]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_WATCHED = (DEPLOYMENT, VIRTUAL_SERVICE, SERVICE, DESTINATION_RULE)
-_SELDOM = (DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +91,9 @@ def _announced(world: World, subject: Subject, cause: Cause) -> SerinusError | N
 
 
 def _tell(world: World, subject: Subject, error: SerinusError) -> None:
-    """An Event on the Canary: the user looks there and not into our log."""
     raw = subject.listed if subject.listed is not None else world.cluster.get(subject.ref)
     if raw is not None:
-        message = Message(kind=Kind.WARNING, text=str(error), phase=Phase.INITIALIZING, id="invalid")
-        record(world, subject.ref, str(metadata(raw).get("uid", "")), message)
+        tell_refused(world, subject.ref, raw, str(error))
 
 
 def answer(errors: Iterable[SerinusError]) -> None:
@@ -145,60 +120,29 @@ def sweep(world: World, namespaces: Sequence[str], cause: Cause) -> None:
 
 
 def _due(world: World, namespaces: Sequence[str]) -> list[Subject]:
-    """Canaries are listed first, everything else after; requests do not grow with the number of canaries."""
-    wanted = namespaces or ("",)
-    listed = [item for namespace in wanted for item in world.cluster.list(CANARY, namespace)]
-    if not listed:
-        return []
-    tokens: Tokens = defaultdict(dict)
-    readers = [_reader(world, kind, namespace) for namespace in wanted for kind in (*_WATCHED, *_used(listed))]
-    for kind, items in world.together(readers):
-        for item in items:
-            meta = metadata(item)
-            where = str(meta.get("namespace", ""))
-            tokens[where][key(Ref(kind, where, str(meta.get("name", ""))))] = token(item)
-    found = [entry for item in listed if (entry := _waiting(world, item, tokens))]
-    names = sorted({subject.ref.namespace for _, subject, freezable in found if freezable})
+    """What waits for a step; what is refused is told, and waits for nothing."""
+    lists = read_lists(world, namespaces)
+    listed = [judged(world, lists, ref) for ref in lists.canaries]
+    told = world.spread([partial(remember, world, item) for item in listed if item.untold])
+    listed = [*told, *(item for item in listed if not item.untold)]
+    found = [entry for item in listed if (entry := _waiting(world, item, lists.seen(item.ref)))]
+    # whoever takes a told one off the broker reads for itself
+    held = [] if world.config.fan_out else [subject for _, subject, freezable in found if freezable]
+    names = sorted({subject.ref.namespace for subject in held})
     read = [partial(read_namespace, world.cluster, name) for name in names]
     seen = dict(zip(names, world.together(read), strict=True))
     found.sort(key=lambda entry: entry[0])
     return [replace(subject, namespace=seen.get(subject.ref.namespace)) for _, subject, _ in found]
 
 
-def _used(listed: Sequence[Object]) -> tuple[Resource, ...]:
-    """The kinds that only some canaries rest on, as far as one of those listed has been seen to."""
-    states = [annotations(item).get(state.STATE, "") for item in listed]
-    return tuple(kind for kind in _SELDOM if any(f'"{kind.plural}/' in text for text in states))
-
-
-def _reader(world: World, kind: Resource, namespace: str) -> Callable[[], tuple[Resource, Sequence[Object]]]:
-    def listed() -> tuple[Resource, Sequence[Object]]:
-        try:
-            return kind, world.cluster.list_metadata(kind, namespace)
-        except Unavailable as error:
-            if kind in _WATCHED:
-                raise
-            # KEDA may have been taken away: its canaries find out when they are stepped, the others go on
-            log.warning("%s", error)
-            return kind, ()
-
-    return listed
-
-
-def _waiting(world: World, item: Object, tokens: Tokens) -> tuple[datetime, Subject, bool] | None:
+def _waiting(world: World, item: Listed, seen: Mapping[str, str]) -> tuple[datetime, Subject, bool] | None:
     """Since when a listed canary waits for a step, and whether that may be frozen; None when it does not wait."""
-    meta = metadata(item)
-    ref = Ref(CANARY, str(meta.get("namespace", "")), str(meta.get("name", "")))
-    subject = Subject(ref, item)
-    try:
-        canary = canaries.parse(item, scale=world.config.scale, provider=world.config.provider, lenient=True)
-        known = state.load(annotations(item))
-    except BadCanary:
-        return _LONG_AGO, subject, False
-    seen = {**tokens[ref.namespace], key(ref): token(item)}
+    canary, known = item.canary, item.known
+    if canary is None or item.why:
+        return None
     halted = canary.suspend or canary.deleting
-    stale = known is not None and not halted and bool(project(known, item, world.now()))
+    stale = known is not None and not halted and bool(project(known, item.raw, world.now()))
     if not stale and not wants_a_look(canary, known, seen, world.now()):
         return None
     since = known.stepped if known and known.stepped else _LONG_AGO
-    return since, subject, freezable(canary, known, back=goes_back(item, known))
+    return since, Subject(item.ref, item.raw), freezable(canary, known, back=goes_back(item.raw, known))

@@ -153,6 +153,17 @@ def test_an_unreadable_state_is_a_problem_and_the_status_is_shown() -> None:
     assert found.phase == "Progressing"
 
 
+def test_why_a_canary_is_refused_is_a_problem_and_said_once() -> None:
+    """Also what only a look at other objects can tell."""
+    why = "spec.targetRef: Deployment shop/app belongs to Canary other already"
+    found = seen(RUNNING, refused=why)
+    assert (found.problems, found.marks) == ((why,), {})
+    canary = a_canary(analysis={"threshold": "three"})
+    error = "spec.analysis.threshold: 'three' is not a whole number"
+    canary["metadata"]["annotations"] = {"serinus.dev/refused": error}
+    assert view(canary, EPOCH).problems == (error,)
+
+
 @pytest.mark.parametrize("target", [None, "app"])
 def test_a_canary_without_a_target_can_be_looked_at(target: object) -> None:
     """Nothing in a spec makes it impossible to look."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
 from handlers.rollout.objects import merge_patch
+from handlers.rollout.objects.ownership import KEEPER
 from handlers.rollout.objects.workloads import (
     PROMOTED,
     create_primary,
@@ -325,7 +326,20 @@ def test_a_target_without_an_accepted_label_is_refused(selector: Any) -> None:
 
 def test_marking_says_what_a_primary_runs_and_no_more() -> None:
     """A primary that Flagger made is taken as it is."""
-    assert merge_patch(primary(), mark_primary(primary(), "1-cc")) == {"metadata": {"annotations": {PROMOTED: "1-cc"}}}
+    assert merge_patch(primary(), mark_primary(canary(), primary(), "1-cc")) == {
+        "metadata": {"annotations": {PROMOTED: "1-cc"}}
+    }
+
+
+@pytest.mark.parametrize("owners", [None, [], [{"kind": "App", "name": "podinfo", "uid": "u-9"}]])
+def test_a_primary_that_no_canary_owns_is_marked(owners: Any) -> None:
+    """It must not go with the Canary that takes it over, and no other may take it."""
+    found = primary()
+    found["metadata"]["ownerReferences"] = owners
+    kept = {PROMOTED: "1-cc", KEEPER: "podinfo"}
+    assert merge_patch(found, mark_primary(canary(), found, "1-cc")) == {"metadata": {"annotations": kept}}
+    promoted = promote_primary(canary(), target(), found, OPTIONS, "1-cc")
+    assert promoted["metadata"]["annotations"].items() >= kept.items()
 
 
 @pytest.mark.parametrize(

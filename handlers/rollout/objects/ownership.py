@@ -15,6 +15,8 @@ ROLLOUT_MANAGERS = (MANAGER, FLAGGER)
 """The field managers that scale a target for its rollout."""
 PREFIX = "serinus.dev/"
 """Starts every annotation of ours; what another part wrote under it is never dropped as outdated."""
+KEEPER = f"{PREFIX}canary"
+"""Annotation of a primary that was there before: the Canary that has taken it over."""
 FLUX_OPT_OUT: Mapping[str, str] = {
     "kustomize.toolkit.fluxcd.io/reconcile": "disabled",
     "helm.toolkit.fluxcd.io/driftDetection": "disabled",
@@ -44,8 +46,7 @@ def owner_reference(canary: Canary) -> dict[str, Any]:
 
 def owned_by(obj: Object, canary: Canary) -> bool:
     """Whether the object was made for this Canary, rather than found and adopted."""
-    owners = metadata(obj).get("ownerReferences") or ()
-    return any(owner.get("kind") == CANARY.name and owner.get("uid") == canary.uid for owner in owners)
+    return any(owner.get("uid") == canary.uid for owner in _canaries(obj))
 
 
 def owner_of(obj: Object, *, but: str) -> str:
@@ -53,9 +54,24 @@ def owner_of(obj: Object, *, but: str) -> str:
 
     By name: what a Canary of the same name has left behind is on its way out, or in.
     """
-    owners = metadata(obj).get("ownerReferences") or ()
-    names = (str(owner.get("name", "")) for owner in owners if owner.get("kind") == CANARY.name)
+    names = (str(owner.get("name", "")) for owner in _canaries(obj))
     return next((name for name in names if name != but), "")
+
+
+def keeper_of(obj: Object) -> str:
+    """The name of the Canary that an object is marked with which no Canary owns; empty without a mark."""
+    return "" if _canaries(obj) else annotations(obj).get(KEEPER, "")
+
+
+def kept_by(obj: Object, canary: Canary) -> dict[str, str]:
+    """The annotation with which a Canary keeps others from an object that was there before it; the owner it is not,
+    for what it has not made must not go with it.
+    """
+    return {} if _canaries(obj) else {KEEPER: canary.name}
+
+
+def _canaries(obj: Object) -> list[Object]:
+    return [owner for owner in metadata(obj).get("ownerReferences") or () if owner.get("kind") == CANARY.name]
 
 
 def generated(ref: Ref, canary: Canary, existing: Object | None) -> dict[str, Any]:

@@ -6,7 +6,14 @@ Rules from Flagger's canary/service_controller.go: NAME-canary follows the targe
 from typing import Any
 
 from handlers.rollout.objects import Object, Ref, annotations, labels, spec
-from handlers.rollout.objects.ownership import copied_annotations, copied_labels, declare, generated, with_metadata
+from handlers.rollout.objects.ownership import (
+    copied_annotations,
+    copied_labels,
+    declare,
+    generated,
+    kept_by,
+    with_metadata,
+)
 from handlers.rollout.objects.services import kept_ports
 from handlers.rollout.objects.workloads import PROMOTED
 from handlers.rollout.spec.canary import Canary
@@ -20,7 +27,7 @@ def service_copy(
 ) -> dict[str, Any]:
     """The Service at `ref` as a copy of the target; with `promoted`, marked with that revision."""
     new = generated(ref, canary, existing)
-    marks = {PROMOTED: promoted} if promoted else {}
+    marks = {PROMOTED: promoted, **kept_by(new, canary)} if promoted else {}
     new = with_metadata(
         new,
         labels=declare(new, "labels", copied_labels(labels(target), ("*",))),

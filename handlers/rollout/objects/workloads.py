@@ -18,6 +18,7 @@ from handlers.rollout.objects.ownership import (
     fields_of,
     generated,
     including,
+    kept_by,
     managed_fields,
     with_metadata,
     without_flux,
@@ -88,14 +89,15 @@ def promote_primary(  # noqa: PLR0913, PLR0917  what a version is made of
     new = with_metadata(
         generated(canary.primary, canary, primary),
         labels={**labels(primary), **copied_labels(labels(target), options.include_label_prefixes), label: value},
-        annotations={**annotations(primary), **followed, PROMOTED: promoted},
+        annotations={**annotations(primary), **followed, PROMOTED: promoted, **kept_by(primary, canary)},
     )
     return {**new, "spec": kept | carried}
 
 
-def mark_primary(primary: Object, promoted: str) -> dict[str, Any]:
+def mark_primary(canary: Canary, primary: Object, promoted: str) -> dict[str, Any]:
     """The primary as it is, said to run this revision: for one that was there before its Canary was ours."""
-    return with_metadata(primary, labels=labels(primary), annotations={**annotations(primary), PROMOTED: promoted})
+    marks = {PROMOTED: promoted, **kept_by(primary, canary)}
+    return with_metadata(primary, labels=labels(primary), annotations={**annotations(primary), **marks})
 
 
 def scale_up_replicas(target: Object, primary: Object) -> int:
