@@ -76,6 +76,7 @@ class Snapshot:
     `drift`: generated objects differ from what the spec says; known only when all of them were read.
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
+    `astray`: a copy says something else than the primary was made with, and what it said is kept.
     `namespace`: read only where a freeze can matter (`stages.may_be_held`).
     """
 
@@ -91,6 +92,7 @@ class Snapshot:
     scaler_missing: bool = False
     scaler_awake: bool = False
     copying: bool = False
+    astray: bool = False
     mine: str = ""
     namespace: Namespace = NOWHERE
     options: Options = field(default_factory=Options)

@@ -30,6 +30,7 @@ class Stage(Enum):
     ROLLING_BACK = "rollback under way"
     COPIED = "copy under way"
     COPYING = "configs copied"
+    ASTRAY = "configs copied, and not the template"
     ALERTED = "alerted"
     TOO_LATE = "alerted after the copy"
     ABORTED = "aborted"
@@ -116,7 +117,9 @@ def _begun(s: Snapshot) -> Stage | None:
     claim = s.known.claim
     if claim and claim.intent is Intent.PROMOTE and claim.revision == s.promoted:
         return Stage.COPIED
-    return Stage.COPYING if facts.copying(s) else None
+    if facts.copying(s):
+        return Stage.COPYING
+    return Stage.ASTRAY if s.astray and s.state else None
 
 
 def _alert(s: Snapshot) -> Stage:

@@ -150,6 +150,7 @@ TABLE: Mapping[Stage, Row] = {
     Stage.PROMOTE_NOW: Row(advance.promote_now, "copy to the primary → Promoting", (Ask.ROLLBACK,), Intent.PROMOTE),
     Stage.COPIED: Row(promotion.copied, "the copy was made → Promoting", (), Intent.PROMOTE),
     Stage.COPYING: Row(advance.finish_copy, "finish the copy → Promoting", (), Intent.PROMOTE),
+    Stage.ASTRAY: Row(resting.astray, "put back the primary's configs"),
     Stage.PROMOTING: Row(
         promotion.shift, "shift back by stepWeightPromotion, or at once → Finalising", (), Intent.SHIFT
     ),

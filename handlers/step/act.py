@@ -197,7 +197,7 @@ def _restored_service(scene: Scene) -> Iterator[tuple[Ref, Object]]:
 def _copies(scene: Scene, action: CreatePrimary | CopyToPrimary | CopyConfigs) -> Iterator[tuple[Ref, Object]]:
     """The primary's configs, before the primary that reads them; one that was there before us has what it reads."""
     if isinstance(action, CopyConfigs):
-        yield from [copies.rendered(scene, config) for config in scene.stale_copies]
+        yield from [copies.rendered(scene, config, before=before) for config, before in scene.stale_copies.items()]
     elif isinstance(action, CopyToPrimary) or scene.found(scene.canary.primary) is None:
         yield from copies.all_rendered(scene)
 

@@ -10,10 +10,13 @@ from handlers.rollout.objects.configs import (
     MISSING,
     NONE,
     Configs,
+    carried,
+    copied,
     copy_name,
     copy_of,
     digest,
     opted_out,
+    previous_name,
     ref_of,
     references,
     same_contents,
@@ -33,13 +36,13 @@ def unread(target: Object | None, known: State | None) -> Configs:
     return Configs(digests=digests, unread=True)
 
 
-def read(world: World, canary: Canary, target: Object, known: State) -> tuple[Configs, Found]:
+def read(world: World, canary: Canary, target: Object, primary: Object | None, known: State) -> tuple[Configs, Found]:
     """The configs as they are, and they and their copies by their metadata. Raises Unavailable.
 
     One list per kind, whatever the number of configs, and one more read of each that the state does not know as it is.
     """
-    names = references(target)
-    there = _listed(world, canary.namespace, {KINDS[name.partition("/")[0]] for name in names})
+    names, before = references(target), carried(primary)
+    there = _listed(world, canary.namespace, {KINDS[name.partition("/")[0]] for name in (*names, *before)})
     objects: dict[Ref, Object | None] = {}
     wanted = [name for name in names if name in there and not opted_out(there[name])]
     new = [name for name in wanted if known.observed.get(key(ref_of("", name))) != token(there[name])]
@@ -54,11 +57,11 @@ def read(world: World, canary: Canary, target: Object, known: State) -> tuple[Co
         if found := _digest(name, there.get(name), known, fresh=name in new, needed=needed):
             digests[name] = found
     copies = {name: copy_name(canary, name, there) for name in digests if name in there}
-    for name, copied in copies.items():
-        ref = ref_of(canary.namespace, name, copied)
-        objects[ref] = there.get(f"{name.partition('/')[0]}/{copied}")
+    left = {name: copy_name(canary, name, there) for name in before if name not in copies}
+    for name, own in ((name, own) for name, copy in {**left, **copies}.items() for own in (copy, previous_name(copy))):
+        objects[ref_of(canary.namespace, name, own)] = there.get(f"{name.partition('/')[0]}/{own}")
     missing = tuple(name for name, needed in names.items() if needed and name not in there)
-    return Configs(digests=digests, copies=copies, missing=missing), objects
+    return Configs(digests=digests, copies=copies, left=left, missing=missing), objects
 
 
 def _digest(name: str, obj: Object | None, known: State, *, fresh: bool, needed: bool) -> str:
@@ -94,31 +97,59 @@ def with_contents(world: World, scene: Scene) -> Scene:
     namespace, configs = scene.canary.namespace, scene.configs
     if configs.missing:
         raise BadCanary(f"{missing_text(namespace, configs)}, so the primary cannot have a copy")
-    sources = [ref_of(namespace, name) for name in configs.copies]
-    copies = [ref_of(namespace, name, copied) for name, copied in configs.copies.items()]
-    full = dict(zip([*sources, *copies], world.read([*sources, *copies]), strict=True))
+    return _in_full(world, scene, configs.copies, configs.copies)
+
+
+def with_stale(world: World, scene: Scene) -> Scene:
+    """The scene with what stale copies are put right from. Raises Conflict when one has changed meanwhile."""
+    sources = [config for config, before in scene.stale_copies.items() if not before]
+    return _in_full(world, scene, sources, scene.stale_copies)
+
+
+def _in_full(world: World, scene: Scene, sources: Iterable[str], copies: Iterable[str]) -> Scene:
+    namespace, names = scene.canary.namespace, scene.configs.all_copies
+    refs = [ref_of(namespace, config) for config in sources]
+    for config in copies:
+        refs += [ref_of(namespace, config, name) for name in (names[config], previous_name(names[config]))]
+    wanted = [ref for ref in refs if scene.found(ref) is not None]
+    full = dict(zip(wanted, world.read(wanted), strict=True))
     for ref, obj in full.items():
         if resource_version(obj or {}) != resource_version(scene.found(ref) or {}):
             raise Conflict(f"{ref}: changed while it was read")
     return replace(scene, objects={**scene.objects, **full})
 
 
-def rendered(scene: Scene, config: str) -> tuple[Ref, Object]:
-    """A copy as it must be. Raises BadCanary when what is there cannot be made into it."""
+def rendered(scene: Scene, config: str, *, before: bool = False) -> tuple[Ref, Object]:
+    """A copy as it must be, or as it was before. Raises BadCanary when what is there cannot be made into it."""
     namespace, prefixes = scene.canary.namespace, scene.snapshot.options.include_label_prefixes
-    source = scene.found(ref_of(namespace, config))
+    name = scene.configs.all_copies[config]
+    source = scene.found(ref_of(namespace, config, previous_name(name) if before else ""))
     assert source is not None  # noqa: S101  only what exists has a copy
-    ref = ref_of(namespace, config, scene.configs.copies[config])
-    return ref, copy_of(scene.canary, config, source, ref, scene.found(ref), prefixes)
+    ref = ref_of(namespace, config, name)
+    said = copied(source) if before else digest(config, source)
+    return ref, copy_of(scene.canary, said, source, ref, scene.found(ref), prefixes)
+
+
+def _kept(scene: Scene, config: str) -> tuple[Ref, Object] | None:
+    """What a copy says, kept under another name, if that is what the primary was made with (protocol rule 19)."""
+    namespace, name = scene.canary.namespace, scene.configs.copies[config]
+    copy = scene.found(ref_of(namespace, config, name))
+    wanted = carried(scene.found(scene.canary.primary)).get(config)
+    if copy is None or wanted is None or copied(copy) != wanted or wanted == scene.configs.digests[config]:
+        return None
+    ref = ref_of(namespace, config, previous_name(name))
+    return ref, copy_of(scene.canary, wanted, copy, ref, scene.found(ref), ())
 
 
 def all_rendered(scene: Scene) -> list[tuple[Ref, Object]]:
-    """All copies as they must be, in the order of writing: what no pod reads yet goes first.
+    """All copies as they must be, in the order of writing: what no pod reads yet goes first, and what one said before.
 
     Raises BadCanary when one of them cannot be written, so before any is.
     """
-    there = scene.copies
+    there = {config: scene.copies[config] for config in scene.configs.copies}
+    kept = [kept for config in sorted(there) if (kept := _kept(scene, config))]
     made = [rendered(scene, config) for config in sorted(there, key=lambda config: (there[config] is not None, config))]
+    made = [*kept, *made]
     names = [ref for ref, _ in made]
     if len(set(names)) < len(names):
         raise BadCanary(f"{scene.canary.ref}: two copies would have one name: {', '.join(map(str, names))}")
@@ -127,7 +158,7 @@ def all_rendered(scene: Scene) -> list[tuple[Ref, Object]]:
 
 def as_copied(scene: Scene) -> bool:
     """Whether all copies say what their sources say."""
-    pairs = [(scene.found(ref_of(scene.canary.namespace, name)), copy) for name, copy in scene.copies.items()]
+    pairs = [(scene.found(ref_of(scene.canary.namespace, name)), scene.copies[name]) for name in scene.configs.copies]
     return all(source and copy and same_contents(source, copy) for source, copy in pairs)
 
 

@@ -27,7 +27,7 @@ from handlers.routers.router import Router
 from handlers.step.configs import missing_text, read, unread
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Config, World
-from handlers.step.scene import Found, Scene, copies_among, whole
+from handlers.step.scene import Found, Scene, copies_among, stale_among, whole
 
 
 def gather(  # noqa: PLR0913  each is known to another caller
@@ -48,7 +48,7 @@ def gather(  # noqa: PLR0913  each is known to another caller
     found, seen = _read(world, refs, ref.namespace if unknown else "")
     objects = dict(zip(refs, found, strict=True))
     canary = _alone(world, canary, objects[canary.primary])
-    configs, more = _configs(world, canary, known, objects[canary.target], back=back)
+    configs, more = _configs(world, canary, known, objects, back=back)
     objects |= more
     known = _knowing(known, configs)
     snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config, configs)
@@ -79,18 +79,17 @@ def _read(world: World, refs: Sequence[Ref], namespace: str) -> tuple[list[Objec
     return [item for item in found if not isinstance(item, Namespace)], seen
 
 
-def _configs(
-    world: World, canary: Canary, known: State | None, target: Object | None, *, back: bool
-) -> tuple[Configs, Found]:
+def _configs(world: World, canary: Canary, known: State | None, objects: Found, *, back: bool) -> tuple[Configs, Found]:
     """The way back waits for no ConfigMap: it looks only whether a promotion has begun to write the copies, or, where
     nothing is known yet, whether there is a revision to go back from.
     """
+    target = objects[canary.target]
     if target is None or not world.config.options.config_tracking:
         return replace(unread(target, known), unread=target is None), {}
     promoting = known is not None and known.claim is not None and known.claim.intent is Intent.PROMOTE
     if back and not promoting and (known is not None or canary.deleting):
         return unread(target, known), {}
-    return read(world, canary, target, known or State())
+    return read(world, canary, target, objects[canary.primary], known or State())
 
 
 def _knowing(known: State | None, configs: Configs) -> State | None:
@@ -157,6 +156,7 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         scaler_awake=scaler is not None and pausable(scaler) and not paused(scaler),
         options=config.options,
         copying=ahead(configs, copies_among(configs, canary.namespace, objects), primary),
+        astray=any(stale_among(configs, canary, objects).values()),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.objects import Object, Ref, generation, resource_version
 from handlers.rollout.objects.autoscalers import paused
-from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
+from handlers.rollout.objects.configs import NONE, Configs, previous_name, ref_of, stale
 from handlers.rollout.objects.ownership import managed_fields
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import Canary
@@ -39,9 +39,9 @@ class Scene:
         return copies_among(self.configs, self.canary.namespace, self.objects)
 
     @property
-    def stale_copies(self) -> list[str]:
-        """The configs whose copy is not what the primary was made with."""
-        return stale(self.configs, self.copies, self.found(self.canary.primary))
+    def stale_copies(self) -> Mapping[str, bool]:
+        """The configs whose copy is not what the primary was made with; whether only from what it said before."""
+        return stale_among(self.configs, self.canary, self.objects)
 
     @property
     def whole(self) -> bool:
@@ -74,7 +74,16 @@ def whole(canary: Canary, known: State | None) -> bool:
 
 def copies_among(configs: Configs, namespace: str, objects: Found) -> Mapping[str, Object | None]:
     """The copies of configs among what was read, by config."""
-    return {config: objects.get(ref_of(namespace, config, name)) for config, name in configs.copies.items()}
+    return {config: objects.get(ref_of(namespace, config, name)) for config, name in configs.all_copies.items()}
+
+
+def stale_among(configs: Configs, canary: Canary, objects: Found) -> Mapping[str, bool]:
+    """The configs whose copy is not what the primary was made with, among what was read."""
+    previous = {
+        config: objects.get(ref_of(canary.namespace, config, previous_name(name)))
+        for config, name in configs.all_copies.items()
+    }
+    return stale(configs, copies_among(configs, canary.namespace, objects), previous, objects.get(canary.primary))
 
 
 def key(ref: Ref) -> str:
@@ -110,7 +119,7 @@ def observed(scene: Scene, standing: State) -> Mapping[str, str]:
     if target and target.revision != standing.revision:
         new[key(scene.canary.target)] = ""
     for config in scene.stale_copies:
-        new[key(ref_of("", config, scene.configs.copies[config]))] = ""
+        new[key(ref_of("", config, scene.configs.all_copies[config]))] = ""
     # what the spec, or the pods, name no more is not looked at again, or it would look changed for ever
     before = {
         name: seen

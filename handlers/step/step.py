@@ -16,7 +16,7 @@ from handlers.rollout.decision import Decision, settle
 from handlers.rollout.facts import live, mine
 from handlers.rollout.freeze import Namespace
 from handlers.rollout.objects import Object, Ref, annotations, finalizers, resource_version, revision
-from handlers.rollout.objects.configs import ref_of, references
+from handlers.rollout.objects.configs import previous_name, ref_of, references
 from handlers.rollout.projection import project
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
@@ -26,7 +26,7 @@ from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell
 from handlers.step.act import act, with_drift
 from handlers.step.ask import Asking, ask
-from handlers.step.configs import read, with_contents
+from handlers.step.configs import read, with_contents, with_stale
 from handlers.step.gather import gather
 from handlers.step.ports import World
 from handlers.step.report import Report
@@ -80,6 +80,8 @@ class _Attempt:
         """All of it."""
         if self._copies():
             self.scene = with_contents(self.world, self.scene)
+        elif self.stage in (Stage.ADRIFT, Stage.ASTRAY):
+            self.scene = with_stale(self.world, self.scene)
         asked = checks(self.scene.snapshot, self.stage)
         decision = self._asked(asked) if asked else self._unasked()
         if decision.actions:
@@ -100,8 +102,6 @@ class _Attempt:
         """Whether configs may be copied in this step."""
         if not self.scene.configs.digests or self.scene.configs.unread:
             return False
-        if self.stage is Stage.ADRIFT:
-            return bool(self.scene.stale_copies)
         primary = self.scene.snapshot.primary
         made = self.stage is Stage.BOOTSTRAP and primary is not None and bool(primary.promoted)
         made = made or self.stage is Stage.COPIED
@@ -163,8 +163,9 @@ class _Attempt:
         canary = self.scene.canary
         refs = [canary.route_ref]
         if claim.intent in (Intent.PROMOTE, Intent.BOOTSTRAP):
-            copies = self.scene.configs.copies.items()
-            refs += [ref_of(canary.namespace, config, name) for config, name in copies]
+            copies = self.scene.configs.all_copies.items()
+            names = [(config, name) for config, copy in copies for name in (copy, previous_name(copy))]
+            refs += [ref_of(canary.namespace, config, name) for config, name in names]
             refs.append(canary.primary)
         for ref in refs:
             if old := self.scene.found(ref):
@@ -185,7 +186,7 @@ class _Attempt:
             configs = scene.configs
             if references(target) and not configs.unread and scene.snapshot.options.config_tracking:
                 seen = replace(known, observed=observed(scene, known))
-                configs, _ = read(self.world, scene.canary, target, seen)
+                configs, _ = read(self.world, scene.canary, target, None, seen)
             if revision.of_target(target, configs.digests, known.baseline) == subject:
                 return
         self._swap(settle(self.scene.snapshot), {})

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from handlers.rollout.commands import PROMOTE
 from handlers.rollout.objects import Object
+from handlers.rollout.objects.configs import COPIED, carried
 from handlers.rollout.objects.daemonsets import scaled_to_zero
-from handlers.rollout.state import Intent
+from handlers.rollout.state import Intent, Phase
 from tests.fakes import WRITES
 from tests.lab import Lab
 from tests.protocol.harness import ROUTE, Watcher, revision_of, state_of
@@ -109,16 +110,23 @@ class Observer:
     def _configured(self) -> None:
         state = state_of(self.lab)
         copy = self.lab.get("v1/configmaps/app-config-primary")["data"]
-        if copy != self.config:
+        if copy != self.config and not self._put_back():
             self._must(state.revision in self.passed, f"5: {copy} was copied and had not passed its last step")
             self._must(state.revision not in self.intended, f"3: {copy} was copied after its rollback's intent")
         self.config = copy
+
+    def _put_back(self) -> bool:
+        """Whether the copy says again what the primary was made with."""
+        copy, made_with = self.lab.get("v1/configmaps/app-config-primary"), carried(self.lab.primary or {})
+        return bool(copy["metadata"]["annotations"][COPIED] == made_with.get("configmap/app-config"))
 
     def _swapped(self) -> None:
         state = state_of(self.lab)
         if state.claim and state.claim.intent is Intent.ROLLBACK:
             self.intended.add(state.revision)
         self._must(0 <= state.weight <= self.limit, f"1: the state says {state.weight} %")
+        if self.config is not None and not state.claim and state.phase is Phase.PROGRESSING:
+            self._must(not carried(self.lab.primary) or self._put_back(), "19: a run goes on with half a copy")
 
     def _promoted(self) -> str:
         return str(((self.lab.primary or {}).get("metadata", {}).get("annotations") or {}).get("serinus.dev/promoted"))

@@ -1,7 +1,7 @@
 """Rollouts that stand right before a step, each made once and then copied."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -37,14 +37,14 @@ SUCCESS = "requests_total"
 
 @dataclass(frozen=True)
 class Scenario:
-    """A step to look at closely: the rollout before it, its cause, and the phase it all ends in."""
+    """A step to look at closely: the rollout before it, its cause, what a user does then, and the phase it ends in."""
 
     name: str
     ready: Callable[[], Lab]
     ends: str
     alert: bool = False
     bad: bool = False
-    analysis: Mapping[str, Any] = field(default_factory=dict)
+    then: Callable[[Lab], object] = lambda _lab: None
 
     def lab(self) -> Lab:
         """A lab in which this step is due now."""
@@ -218,6 +218,14 @@ def with_changed_configs(weight: int) -> Lab:
     return lab
 
 
+def pushed_over(lab: Lab) -> None:
+    """Another image, and one of the configs has changed once more."""
+    containers = lab.target["spec"]["template"]["spec"]["containers"]
+    patch = {"spec": {"template": {"spec": {"containers": [{**containers[0], "image": "app:v3"}]}}}}
+    lab.edit("apps/v1/deployments/app", patch)
+    lab.edit("v1/configmaps/app-config", {"data": {"k": "c"}})
+
+
 TAKEN_OVER: tuple[tuple[str, Callable[[], Lab], str], ...] = (
     ("advance", lambda: left_by_flagger("weighted-promotes", ["status", "Progressing", 40]), "Succeeded"),
     ("gate", lambda: left_by_flagger("gate-promotion", ["status", "WaitingPromotion"]), "Succeeded"),
@@ -245,6 +253,7 @@ SCENARIOS = (
     Scenario("bootstrap-with-configs", with_configs, "Initialized"),
     Scenario("start-with-configs", lambda: with_changed_configs(0), "Succeeded"),
     Scenario("promotion-with-configs", lambda: with_changed_configs(60), "Succeeded"),
+    Scenario("promotion-with-configs-and-a-push", lambda: with_changed_configs(60), "Succeeded", then=pushed_over),
     Scenario("alert-with-configs", lambda: with_changed_configs(60), "Failed", alert=True),
     Scenario("finalising", lambda: at(new_lab(), "Finalising"), "Succeeded"),
     Scenario("finalising-with-hooks", lambda: at(with_analysis(webhooks=ALL_HOOKS), "Finalising"), "Succeeded"),

@@ -13,6 +13,7 @@ from tests.protocol.scenarios import AFTER, NEWS, SCENARIOS, Scenario
 
 def to_the_end(lab: Lab, scenario: Scenario) -> Lab:
     """What comes after the step: Alertmanager, which had no answer, sends again; ticks; nothing more goes wrong."""
+    scenario.then(lab)
     if scenario.alert:
         run(lab.world, lab, scenario.cause(lab))
     finish(lab)

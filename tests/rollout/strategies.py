@@ -326,6 +326,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         scaler_missing=canary.autoscaler is not None and draw(_SELDOM),
         scaler_awake=canary.autoscaler is not None and draw(st.booleans()),
         copying=draw(_SELDOM),
+        astray=draw(_SELDOM),
         mine=draw(st.sampled_from(["", "mine"])),
         options=Options(total=draw(st.booleans())),
     )

@@ -17,6 +17,7 @@ from handlers.rollout.objects.configs import (
     copy_of,
     digest,
     opted_out,
+    previous_name,
     ref_of,
     references,
     said,
@@ -211,10 +212,15 @@ def test_a_config_says_where_it_lives() -> None:
     assert ref_of("shop", "secret/app", "app-primary") == Ref(SECRET, "shop", "app-primary")
 
 
+def test_what_a_copy_said_has_a_name_of_its_own() -> None:
+    """Beside the copy, whatever that is called."""
+    assert previous_name("app-podinfo-primary") == "app-podinfo-primary-previous"
+
+
 def copied(source: dict[str, Any], existing: dict[str, Any] | None = None, kind: str = "configmap") -> dict[str, Any]:
     """The copy of a config."""
     ref = Ref(CONFIG_MAP if kind == "configmap" else SECRET, "default", "app-primary")
-    return copy_of(canary(), f"{kind}/app", source, ref, existing, ("team",))
+    return copy_of(canary(), digest(f"{kind}/app", source), source, ref, existing, ("team",))
 
 
 def test_a_copy_says_what_its_source_says() -> None:
@@ -262,7 +268,8 @@ def test_an_immutable_copy_that_says_the_same_may_stay() -> None:
     assert copied(config_map(), existing)["data"] == {"k": "v"}
 
 
-CONFIGURED = Configs(digests={"configmap/a": "1", "secret/gone": "2"}, copies={"configmap/a": "a-primary"})
+A = "configmap/a"
+CONFIGURED = Configs(digests={A: "1", "secret/gone": "2"}, copies={A: "a-primary"})
 
 
 def test_a_primary_reads_copies_and_says_which() -> None:
@@ -285,22 +292,34 @@ def test_a_template_that_says_nothing_legible_carries_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("primary", "copy", "is_ahead", "is_stale"),
+    ("primary", "copy", "before", "is_ahead", "is_stale"),
     [
-        ({"configmap/a": "0"}, "1", True, False),
-        ({"configmap/a": "0"}, "0", False, False),
-        ({"configmap/a": "1"}, "1", False, False),
-        ({"configmap/a": "1"}, "0", False, True),
-        ({"configmap/a": "1"}, None, False, True),
-        ({}, "1", False, False),
+        pytest.param("0", "1", None, True, {}, id="promotion begun, before anything was kept"),
+        pytest.param("0", "1", "0", True, {A: True}, id="promotion begun"),
+        pytest.param("0", "5", "0", False, {A: True}, id="promotion begun, of what is not there any more"),
+        pytest.param("0", "5", "4", False, {}, id="promotion begun, and something else was kept"),
+        pytest.param("0", "0", "4", False, {}, id="before it"),
+        pytest.param("1", "1", "0", False, {}, id="after it"),
+        pytest.param("1", "0", "1", False, {A: False}, id="changed back"),
+        pytest.param("1", None, None, False, {A: False}, id="deleted"),
+        pytest.param(None, "1", "0", False, {}, id="not read by the primary"),
     ],
-    ids=["promotion begun", "before it", "after it", "changed back", "deleted", "not read by the primary"],
 )
 def test_copies_are_compared_with_what_the_primary_was_made_with(
-    primary: dict[str, str], copy: str | None, is_ahead: bool, is_stale: bool
+    primary: str | None, copy: str | None, before: str | None, is_ahead: bool, is_stale: dict[str, bool]
 ) -> None:
     """A copy that is newer than the template has to be followed by it; one that is not of it is put right."""
-    obj = workload({}, metadata={"annotations": {CONFIGS: json.dumps(primary)}})
-    copies = {"configmap/a": None if copy is None else {"metadata": {"annotations": {COPIED: copy}}}}
+    obj = workload({}, metadata={"annotations": {CONFIGS: json.dumps({A: primary} if primary else {})}})
+    copies, previous = ({A: {"metadata": {"annotations": {COPIED: text}}} if text else None} for text in (copy, before))
     assert ahead(CONFIGURED, copies, obj) is is_ahead
-    assert stale(CONFIGURED, copies, obj) == (["configmap/a"] if is_stale else [])
+    assert stale(CONFIGURED, copies, previous, obj) == is_stale
+
+
+def test_a_copy_that_only_the_primary_reads_is_put_right_from_what_it_said() -> None:
+    """The target may read it no more; what is not known any more is left alone."""
+    left = Configs(left={A: "a-primary", "configmap/b": "b-primary"})
+    made_with = {A: "0", "configmap/b": "0", "pod/c": "0"}
+    obj = workload({}, metadata={"annotations": {CONFIGS: json.dumps(made_with)}})
+    previous = {A: {"metadata": {"annotations": {COPIED: "0"}}}}
+    assert stale(left, {}, previous, obj) == {A: True}
+    assert carried(obj) == {A: "0", "configmap/b": "0"}

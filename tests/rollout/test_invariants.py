@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.rollout.actions import (
     ApexService,
+    CopyConfigs,
     CopyToPrimary,
     CreatePrimary,
     PauseScaler,
@@ -201,7 +202,9 @@ def _done(s: Snapshot, decision: Decision) -> Snapshot:
                 s = replace(s, target=replace(s.target, replicas=0, pods=0, ready=False, ours=True))
             case CreatePrimary(revision) | CopyToPrimary(revision):
                 pods = s.primary.pods if s.primary else 0
-                s = replace(s, primary=Primary(promoted=revision, ready=False, pods=pods))
+                s = replace(s, primary=Primary(promoted=revision, ready=False, pods=pods), astray=False)
+            case CopyConfigs():
+                s = replace(s, astray=False)
             case ApexService():
                 s = replace(s, drift=False)
             case _:

@@ -276,3 +276,11 @@ def test_a_bootstrap_with_a_scaler() -> None:
     """The primary's scaler is there before traffic comes to it (scheduler.go, advanceCanary)."""
     s = a_snapshot(Phase.INITIALIZING, canary=KEDA, target=a_target(OLD))
     assert decided(s).actions == (PrimaryScaler(), *OBJECTS[1:], Route(0), ScaleToZero())
+
+
+def test_configs_that_are_astray_are_put_back_and_nothing_else() -> None:
+    """It is told, and what the target shows by now is left to the next event."""
+    s = a_snapshot(state=a_state(Phase.PROGRESSING, weight=50), astray=True, target=a_target(NEWER))
+    decision = decide(s, stage_of(s), ())
+    assert (decision.actions, decision.state, decision.intent) == ((CopyConfigs(),), s.known, Intent.HEAL)
+    assert decision.messages[0].text.startswith("A promotion of podinfo.")

@@ -91,6 +91,16 @@ CASES = [
         held(PROGRESSING, Intent.PROMOTE, primary=a_primary(NEW), target=None),
     ),
     (Stage.COPYING, "configs were copied", held(PROGRESSING, Intent.PROMOTE, copying=True)),
+    (Stage.COPYING, "and their like is kept", held(PROGRESSING, Intent.PROMOTE, copying=True, astray=True)),
+    (
+        Stage.ASTRAY,
+        "configs were copied, and somebody pushed",
+        held(PROGRESSING, Intent.PROMOTE, astray=True, target=a_target(NEWER)),
+    ),
+    (Stage.ASTRAY, "somebody took the claim away", held(PROGRESSING, Intent.RAISE, copying=True, astray=True)),
+    (Stage.ASTRAY, "at rest", a_snapshot(FAILED, astray=True, target=a_resting_target(NEWER))),
+    (Stage.SUSPENDED, "with configs astray", a_snapshot(FAILED, astray=True, canary=SUSPENDED)),
+    (Stage.BOOTSTRAP, "with configs of nobody knows what", a_snapshot(state=None, astray=True)),
     (Stage.FIRST_STEP, "configs are newer by chance", held(PROGRESSING, Intent.RAISE, copying=True)),
     (
         Stage.REVERTED,

@@ -35,13 +35,20 @@ _CONTENTS = ("data", "binaryData")
 class Configs:
     """The tracked configs of a target: digests and the names of their copies, by config.
 
-    `missing`: configs that the pods need and that do not exist. `unread`: these are the digests of an earlier look.
+    `left`: copies of those that only the primary still reads. `missing`: configs that the pods need and that do not
+    exist. `unread`: these are the digests of an earlier look.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     unread: bool = False
+
+    @property
+    def all_copies(self) -> Mapping[str, str]:
+        """The names of all copies that primary or target have to do with, by config."""
+        return {**self.left, **self.copies}
 
 
 NONE = Configs()
@@ -122,6 +129,11 @@ def copy_name(canary: Canary, config: str, there: Mapping[str, Object]) -> str:
     return first if existing is None or only_ours(existing, canary) else f"{name}-{canary.name}-primary"
 
 
+def previous_name(copy: str) -> str:
+    """What a copy said before is kept here until the primary has followed it."""
+    return f"{copy}-previous"
+
+
 def only_ours(obj: Object, canary: Canary) -> bool:
     """Whether it was made for this Canary and for no other; Flagger lets canaries share one copy."""
     owners = metadata(obj).get("ownerReferences") or ()
@@ -129,11 +141,12 @@ def only_ours(obj: Object, canary: Canary) -> bool:
 
 
 def copy_of(  # noqa: PLR0913, PLR0917  what a copy is made of
-    canary: Canary, config: str, source: Object, ref: Ref, existing: Object | None, prefixes: tuple[str, ...]
+    canary: Canary, said: str, source: Object, ref: Ref, existing: Object | None, prefixes: tuple[str, ...]
 ) -> dict[str, Any]:
     """The primary's copy of a config (CreatePrimaryConfigs). It is never immutable, for it follows its source.
 
-    Raises BadCanary, with no value in it, when what is there cannot be made into it.
+    `said`: the digest of the config, also where the source is a copy itself. Raises BadCanary, with no value in it,
+    when what is there cannot be made into it.
     """
     if existing is not None:
         _check_writable(canary, source, ref, existing)
@@ -141,7 +154,7 @@ def copy_of(  # noqa: PLR0913, PLR0917  what a copy is made of
     new = with_metadata(
         base,
         labels={**labels(base), **copied_labels(labels(source), prefixes)},
-        annotations={**annotations(base), COPIED: digest(config, source)},
+        annotations={**annotations(base), COPIED: said},
     )
     carried = {key: source[key] for key in (*_CONTENTS, "type") if source.get(key)}
     return {**new, **carried}
@@ -168,7 +181,8 @@ def carried(primary: Object | None) -> Mapping[str, str]:
         found = json.loads(annotations(template).get(CONFIGS, "{}"))
     except ValueError:
         return {}
-    return found if isinstance(found, Mapping) else {}
+    found = found if isinstance(found, Mapping) else {}
+    return {config: digest for config, digest in found.items() if config.partition("/")[0] in KINDS}
 
 
 def said(configs: Configs) -> Mapping[str, str]:
@@ -181,22 +195,29 @@ def ahead(configs: Configs, copies: Mapping[str, Object | None], primary: Object
     """Whether a copy is newer than the primary's pod template: a promotion has begun and has to be finished."""
     before = carried(primary)
     return any(
-        _copied(copies.get(config)) == configs.digests[config] != before.get(config, configs.digests[config])
+        copied(copies.get(config)) == configs.digests[config] != before.get(config, configs.digests[config])
         for config in configs.copies
     )
 
 
-def stale(configs: Configs, copies: Mapping[str, Object | None], primary: Object | None) -> list[str]:
-    """The configs that are what the primary was made with, and whose copy is gone or says something else."""
-    before = carried(primary)
-    return [
-        config
-        for config in configs.copies
-        if before.get(config) == configs.digests[config] != _copied(copies.get(config))
-    ]
+def stale(
+    configs: Configs, copies: Mapping[str, Object | None], previous: Mapping[str, Object | None], primary: Object | None
+) -> Mapping[str, bool]:
+    """The configs whose copy does not say what the primary was made with, if that is known still; and whether only
+    from what the copy said before.
+    """
+    found: dict[str, bool] = {}
+    for config, wanted in carried(primary).items():
+        if config in configs.all_copies and copied(copies.get(config)) != wanted:
+            if config in configs.copies and configs.digests[config] == wanted:
+                found[config] = False
+            elif copied(previous.get(config)) == wanted:
+                found[config] = True
+    return found
 
 
-def _copied(copy: Object | None) -> str:
+def copied(copy: Object | None) -> str:
+    """The digest of what a copy was copied from; empty for what is none."""
     return annotations(copy or {}).get(COPIED, "")
 
 

@@ -110,6 +110,14 @@ def adrift(s: Snapshot, findings: Findings) -> Decision:
     return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state)
 
 
+def astray(s: Snapshot, _: Findings) -> Decision:
+    """A promotion has copied configs, was broken off, and its revision is not there any more: no pod of the primary may
+    start with contents that its template was not analysed with (protocol rule 19).
+    """
+    text = f"A promotion of {s.target_text} was broken off, putting back the configs of {s.primary_text}"
+    return Decision(told=text, actions=(CopyConfigs(),), state=settle(s), messages=(warning(s.known.phase, text),))
+
+
 def primary_missing(s: Snapshot, _: Findings) -> Decision:
     """Somebody deleted the primary: make it again, if the target still shows the promoted revision."""
     if s.target and s.target.revision == s.promoted:
