@@ -30,6 +30,7 @@ TOPICS: Mapping[str, str] = {
     "finalising": "all traffic is on the primary again",
     "succeeded": "the rollout is over, the primary runs the revision",
     "failed": "rolled back, or the primary failed on the new revision; the reason says why",
+    "waitingrollback": "a rollback has to wait: the primary has no ready pod, and the canary goes on serving",
     "cancelled": "the target is back at the promoted revision",
     "alerted": "an alert came too late for a rollback",
     "terminating": "the Canary is being deleted, with `revertOnDeletion`",
@@ -45,6 +46,7 @@ SEVERITIES: Mapping[str, str] = {
     "promoting": "info",
     "succeeded": "info",
     "failed": "error; warn if a rollback webhook asked for it",
+    "waitingrollback": "error",
     "cancelled": "info",
     "alerted": "warn",
 }
@@ -68,9 +70,7 @@ _SPOKEN = ("failed checks threshold", "progress deadline")
 
 def announcement(s: Snapshot, decision: Decision) -> Message | None:
     """What to tell about a step, None when it has changed nothing that matters to others."""
-    if decision.untouched or decision.refused or _told_before(s):
-        return None
-    said = _phase(s, decision) if decision.state.phase is not s.known.phase else _within(s, decision)
+    said = _said(s, decision)
     if said is None:
         return None
     topic, severity, text = said
@@ -84,6 +84,14 @@ def announcement(s: Snapshot, decision: Decision) -> Message | None:
         checks=tuple(_check(finding) for finding in _worth_telling(decision.findings)),
     )
     return Message(kind=Kind.TRANSITION, text=text, phase=state.phase, transition=facts)
+
+
+def _said(s: Snapshot, decision: Decision) -> Said | None:
+    if decision.refused:
+        return ("waitingrollback", Severity.ERROR, decision.refused) if decision.state.held != s.known.held else None
+    if decision.untouched or _told_before(s):
+        return None
+    return _phase(s, decision) if decision.state.phase is not s.known.phase else _within(s, decision)
 
 
 def _told_before(s: Snapshot) -> bool:

@@ -37,7 +37,8 @@ class Decision:
 
 def settle(s: Snapshot, **changes: Any) -> State:
     """The next state: no claim, and these changes. With a weight come and go the requests it is about, and cookies."""
-    state = replace(s.known, claim=None, **changes)
+    held = "" if s.primary_can_serve else s.known.held
+    state = replace(s.known, **({"claim": None, "held": held} | changes))
     if "weight" not in changes:
         return state
     return cookies.kept(s.canary, replace(state, matched=state.matched and state.weight > 0))

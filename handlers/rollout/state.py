@@ -28,6 +28,7 @@ _TOLD = (
     "revision",
     "promoted",
     "waiting",
+    "held",
     "retried",
     "baseline",
 )
@@ -108,11 +109,12 @@ class State:
     """The truth about a canary.
 
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
-    what it waits for. `matched`: the weight is about the requests of `analysis.match` only, others go to the primary.
-    The cookies are `name=value`. `seen` holds commands, by annotation, that are not to be acted on again. `outbox` is
-    told to webhooks by whoever comes after `tell_after`. `observed` holds the generation (or resource version) of each
-    object as last seen, by short name: what a tick compares to know that nothing changed. `runs`: see there. `configs`
-    holds the digests of tracked configs as last seen; `baseline` is for `revision.of_target`.
+    what it waits for, `held` the revision of which it was told that its rollback has to wait. `matched`: the weight is
+    about the requests of `analysis.match` only, others go to the primary. The cookies are `name=value`. `seen` holds
+    commands, by annotation, that are not to be acted on again. `outbox` is told to webhooks by whoever comes after
+    `tell_after`. `observed` holds the generation (or resource version) of each object as last seen, by short name: what
+    a tick compares to know that nothing changed. `runs`: see there. `configs` holds the digests of tracked configs as
+    last seen; `baseline` is for `revision.of_target`.
     """
 
     seq: int = 0
@@ -126,6 +128,7 @@ class State:
     promoted: str = ""
     rest: Phase = Phase.INITIALIZED
     waiting: str = ""
+    held: str = ""
     retried: str = ""
     seen: Mapping[str, str] = field(default_factory=dict)
     cookie: str = ""
@@ -232,6 +235,7 @@ def _load(data: Mapping[str, Any]) -> State:
         promoted=written.text(data.get("promoted", "")),
         rest=Phase(data["rest"]),
         waiting=written.text(data.get("waiting", "")),
+        held=written.text(data.get("held", "")),
         retried=written.text(data.get("retried", "")),
         seen={str(key): written.text(value) for key, value in data.get("seen", {}).items()},
         **{name: written.text(data.get(name, "")) for name in _COOKIES},

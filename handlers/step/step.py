@@ -110,12 +110,21 @@ class _Attempt:
     def _unasked(self) -> Decision:
         decision = decide(self.scene.snapshot, self.stage, ())
         if decision.refused:
+            self._tell_held(decision)
             raise Held(decision.refused)
         if decision.state.claim != self.known.claim or decision.actions:
             self._fence()
         if decision.actions:
             self._intend(decision, self._until(()))
         return decision
+
+    def _tell_held(self, decision: Decision) -> None:
+        """Once; a step that is under way may end the wait, and needs the version of the Canary that it has read."""
+        if live(self.scene.snapshot):
+            return
+        if decision.state.claim != self.known.claim:
+            self._fence()
+        self._commit(decision)
 
     def _asked(self, asked: Sequence[Check]) -> Decision:
         self._fence()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 
-from handlers.errors import BadCanary, Held, Permanent, SerinusError, Temporary, Unavailable
+from handlers.errors import BadCanary, Permanent, SerinusError, Temporary, Unavailable
 from handlers.notifiers.knative import due_post
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.freeze import Namespace
@@ -68,7 +68,7 @@ def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | Non
     try:
         watched(world, subject.ref, cause, subject.listed, subject.namespace)
     except SerinusError as error:
-        if isinstance(error, BadCanary | Held):
+        if isinstance(error, BadCanary):
             _tell(world, subject, error)
         return error
     return None

@@ -4,8 +4,9 @@ import pytest
 
 from handlers.errors import Held
 from handlers.rollout.objects.revision import of_target
+from tests.fakes import WRITES
 from tests.lab import an_alert, new_lab
-from tests.protocol.harness import finish, state_of
+from tests.protocol.harness import Trace, finish, state_of
 from tests.protocol.scenarios import SUCCESS, pushed
 from tests.protocol.steps import (
     GONE,
@@ -24,13 +25,19 @@ from tests.protocol.steps import (
 
 
 def test_rule_6_a_rollback_waits_for_a_primary_that_can_serve() -> None:
-    """While the canary carries traffic and nobody else could, an alert is refused and writes nothing."""
+    """While the canary carries traffic and nobody else could, an alert is refused; that is told, and then nothing is
+    written any more.
+    """
     lab = due("Progressing", 40)
     no_pods(lab, "app-primary")
-    before = lab.api.store.revision
-    with pytest.raises(Held):
-        lab.step(an_alert(lab.clock.moment))
-    assert (lab.api.store.revision, lab.weights) == (before, (60, 40))
+    written = Trace()
+    lab.cluster.after = written.watcher.before
+    for _ in range(3):
+        with pytest.raises(Held):
+            lab.step(an_alert(lab.clock.moment))
+    kinds = [path.rsplit("/", 1)[1] for verb, path in written.calls if verb in WRITES]
+    assert (kinds, lab.weights) == (["app", "events"], (60, 40))
+    assert (state_of(lab).claim, state_of(lab).weight) == (None, 40)
     lab.kubelet.run()
     lab.step(an_alert(lab.clock.moment))
     assert (lab.phase, lab.weights) == ("Failed", (100, 0))
@@ -42,6 +49,23 @@ def test_rule_6_at_weight_0_there_is_nothing_to_wait_for() -> None:
     no_pods(lab, "app-primary")
     lab.step(an_alert(lab.clock.moment))
     assert lab.phase == "Failed"
+
+
+def test_rule_6_an_intent_outlives_the_wait() -> None:
+    """Its process has died, and the primary has lost its pods since: whoever tells of the wait keeps the claim."""
+    lab = due("Progressing", 40)
+    dies_before(lab, "patch", VIRTUAL_SERVICE, an_alert(lab.clock.moment))
+    no_pods(lab, "app-primary")
+    nonce = claim_nonce(lab)
+    for _ in range(3):
+        lab.clock.tick(GONE)
+        with pytest.raises(Held):
+            lab.step()
+    assert (claim_nonce(lab), lab.weights) == (nonce, (60, 40))
+    assert sum("is not rolled back" in event for event in lab.events) == 1
+    lab.kubelet.run()
+    lab.step()
+    assert (lab.phase, lab.weights) == ("Failed", (100, 0))
 
 
 def test_rule_10_after_the_copy_the_old_version_is_a_new_revision() -> None:

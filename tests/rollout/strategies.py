@@ -251,6 +251,7 @@ def decisive_states(draw: st.DrawFn) -> State:
         rest=draw(st.sampled_from([Phase.INITIALIZED, Phase.SUCCEEDED])),
         waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook confirm-rollout"])),
         retried=draw(st.sampled_from(["", "1"])),
+        held=draw(st.sampled_from(["", NEW])),
         seen=draw(st.sampled_from([{}, {ABORT: "1", PROMOTE: "1"}])),
         started=draw(st.sampled_from([NOW - seconds(600), NOW - seconds(600), NOW + seconds(1), None])),
         stepped=draw(st.sampled_from([NOW - seconds(9000), NOW - seconds(9000), NOW, None])),

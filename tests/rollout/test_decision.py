@@ -44,10 +44,11 @@ def test_settling_changes_nothing_else() -> None:
 @settings(deadline=None)  # a busy machine is no defect
 @given(snapshots())
 def test_nothing_is_nothing(s: Snapshot) -> None:
-    """No action, no message, no change but for the claim."""
+    """No action, no message, no change but for the claim, and for a wait that is over."""
     decision = nothing(s, "why")
     assert (decision.told, decision.actions, decision.messages, decision.refused) == ("why", (), (), "")
-    assert decision.state == replace(s.known, claim=None)
+    held = "" if s.primary_can_serve else s.known.held
+    assert decision.state == replace(s.known, claim=None, held=held)
 
 
 def test_waiting_begins_with_a_word_and_a_deadline() -> None:

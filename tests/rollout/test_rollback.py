@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from handlers.rollout.actions import Route, ScaleToZero, ScaleUp
+from handlers.rollout.announcement import announcement
 from handlers.rollout.checks import Finding, Outcome
 from handlers.rollout.decision import Decision
+from handlers.rollout.rules.rollback import HELD
 from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import ALERTS_KEPT, Intent, Kind, Phase
@@ -138,6 +141,28 @@ def test_a_rollback_waits_while_nobody_else_can_serve(s: Snapshot) -> None:
     assert decision.refused.startswith("podinfo.test is not rolled back (")
     assert "podinfo-primary.test has no ready pod, the canary goes on serving" in decision.refused
     assert (decision.state.phase, decision.state.alerts) == (Phase.PROGRESSING, ())
+    claim = s.known.claim
+    assert (decision.state.held, decision.state.waiting, decision.state.claim) == (s.known.revision, HELD, claim)
+    assert texts(decision) == [decision.refused]
+    again = decided(replace(s, state=replace(decision.state, waiting="primary")))
+    assert (texts(again), again.state.waiting) == ([], "primary")
+    assert announcement(replace(s, state=decision.state), again) is None
+
+
+def test_that_a_rollback_waits_is_told_as_an_error() -> None:
+    """To everybody, with the reason of the rollback."""
+    said = announcement(s := a_snapshot(weight=20, cause=an_alert(), **NOBODY), decided(s))
+    assert said
+    assert said.transition
+    assert (said.transition.topic, said.transition.severity) == ("waitingrollback", Severity.ERROR)
+    assert said.text.startswith("podinfo.test is not rolled back (alert")
+
+
+def test_a_wait_is_over_when_the_primary_can_serve() -> None:
+    """Whatever is decided then; the next one is told again."""
+    s = a_snapshot(state=replace(a_state(weight=20), held=NEW))
+    assert decided(s).state.held == ""
+    assert decided(replace(s, primary=a_primary(**lost()))).state.held == NEW
 
 
 def test_at_weight_zero_there_is_nothing_to_wait_for() -> None:

@@ -28,14 +28,7 @@ def roll_back(
     """
     count = s.known.failed if failed is None else failed
     if s.carried and not s.primary_can_serve:
-        refused = f"{s.name} is not rolled back ({why}): {s.primary_text} has no ready pod, the canary goes on serving"
-        return Decision(
-            told=refused,
-            state=settle(s, failed=count, waiting=HELD),
-            messages=() if s.known.waiting == HELD else said,  # once, however often it is asked for
-            findings=tuple(findings),
-            refused=refused,
-        )
+        return _held(s, why, count, said, findings)
     revision = s.target.revision if s.target and s.known.phase is Phase.WAITING else s.known.revision
     state = _failed(s, revision)
     return Decision(
@@ -47,6 +40,22 @@ def roll_back(
         reasons=said,
         messages=(warning(Phase.FAILED, f"Canary failed! Scaling down {s.name}"), post_rollout(Phase.FAILED)),
         findings=tuple(findings),
+    )
+
+
+def _held(s: Snapshot, why: str, failed: int, said: tuple[Message, ...], findings: Findings) -> Decision:
+    """Told once, however often it is asked for; who has begun to roll back keeps the claim that says so."""
+    text = f"{s.name} is not rolled back ({why}): {s.primary_text} has no ready pod, the canary goes on serving"
+    told = s.known.held == s.known.revision
+    claim = s.known.claim if s.known.claim and s.known.claim.intent is Intent.ROLLBACK else None
+    waiting_for = s.known.waiting if told else HELD
+    return Decision(
+        told=text,
+        state=settle(s, claim=claim, failed=failed, waiting=waiting_for, held=s.known.revision),
+        # the last that was to be said is that it is rolled back
+        messages=() if told else (*said[:-1], warning(s.known.phase, text)),
+        findings=tuple(findings),
+        refused=text,
     )
 
 
