@@ -156,15 +156,11 @@ def _owners(call: Call, live: Json, new: Json, manager: Manager, owned: Json | N
 def _create(call: Call, sent: Received, owned: Json | None) -> Reply:
     store, target, resource = call.store, call.target, call.target.resource
     new = dict(sent.body)
-    new["metadata"] = meta = named(call, new["metadata"])
+    meta = named(call, new["metadata"])
     name = meta["name"]
     check_namespace(call, name)
     stale = bool(meta.get("resourceVersion")) and call.request.method == "POST"
-    for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
-        meta.pop(field, None)
-    meta |= {"uid": store.new_uid(), "creationTimestamp": store.timestamp()}
-    if resource.counts or resource.custom:
-        meta["generation"] = 1
+    new["metadata"] = _of_new(call, meta)
     if target.version.status:
         new.pop("status", None)
     new["apiVersion"] = resource.api_version(resource.storage)
@@ -185,6 +181,15 @@ def _create(call: Call, sent: Received, owned: Json | None) -> Reply:
         new = store.put(resource.key, (target.namespace, name), new)
         deletion.settle(store, resource, None, new)
     return call.shown(201, new, sent.warnings)
+
+
+def _of_new(call: Call, meta: Json) -> Json:
+    """The metadata of a new object, with what only the server writes."""
+    ignored = ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+    found = {name: value for name, value in meta.items() if name not in ignored}
+    found |= {"uid": call.store.new_uid(), "creationTimestamp": call.store.timestamp()}
+    counted = call.target.resource.counts or call.target.resource.custom
+    return found | {"generation": 1} if counted else found
 
 
 def _apply(call: Call) -> Reply:
