@@ -8,10 +8,11 @@ import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero, ScaleUp
 from handlers.rollout.checks import Finding, Outcome
-from handlers.rollout.commands import RETRY
+from handlers.rollout.commands import PROMOTE, RETRY
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.analysis import Hook, Metric
+from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase
 from handlers.rollout.table import decide
@@ -392,3 +393,12 @@ def test_c5_no_replicas_are_not_ready(weight: int) -> None:
     decision = decided(s, GOOD)
     assert ScaleUp() in decision.actions
     assert decision.state.weight == 0
+
+
+@pytest.mark.parametrize("canary", [a_canary(annotations={PROMOTE: "1"}), a_canary(spec={"skipAnalysis": True})])
+def test_a_copy_takes_no_traffic_to_a_primary_without_pods(canary: Canary) -> None:
+    """Somebody has sent requests to the canary, and it is all that serves: the copy leaves them there."""
+    s = a_snapshot(canary=canary, routes=Weights(60, 40), primary=a_primary(**lost()))
+    assert decide(s, stage_of(s), ()).actions == (CopyToPrimary(NEW),)
+    s = replace(s, primary=a_primary())
+    assert decide(s, stage_of(s), ()).actions == (Route(0), CopyToPrimary(NEW))

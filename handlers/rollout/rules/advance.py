@@ -248,10 +248,13 @@ def last_step(s: Snapshot, findings: Findings) -> Decision:
 
 
 def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
+    # routes that say more than the state are not put back to a primary without pods
+    strayed = s.carried > s.known.weight and not s.primary_can_serve
+    route = () if strayed else (Route(s.known.weight, matched=s.known.matched),)
     return Decision(
         told=told,
         intent=Intent.PROMOTE,
-        actions=(Route(s.known.weight, matched=s.known.matched), CopyToPrimary(s.known.revision)),
+        actions=(*route, CopyToPrimary(s.known.revision)),
         state=stepped(
             s,
             phase=Phase.PROMOTING,
