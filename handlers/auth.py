@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from handlers.errors import BadSetting, Unauthorized
+from handlers.rollout.objects import Kind
 from handlers.settings import Settings
 
 REREAD: Final = 5.0  # seconds for which token files are not looked at again
@@ -23,6 +24,8 @@ REMEMBER: Final = 60.0  # seconds for which the answer of a review stands: a rev
 MAX_REMEMBERED: Final = 1024  # reviews; anybody can make up tokens
 MIN_TOKEN: Final = 16
 MAX_TOKENS: Final = 2  # per sender: the current one and the next
+
+TOKEN_REVIEW: Final = Kind("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 
 _TOKEN = re.compile(rf"[!-~]{{{MIN_TOKEN},}}".encode())
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
@@ -58,6 +61,15 @@ class Reviewer(Protocol):
 
     def review(self, token: str) -> Review:
         """Raises Unavailable when the API server does not answer in time."""
+        ...
+
+
+@runtime_checkable
+class Reviews(Protocol):
+    """A cluster that can be asked whose token one is."""
+
+    def token_review(self, token: str, audience: str) -> Review:
+        """A TokenReview for one audience. Raises Unavailable."""
         ...
 
 

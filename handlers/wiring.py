@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from handlers.auth import Review
+from handlers.auth import Review, Reviews
 from handlers.errors import BadSetting, Unavailable
 from handlers.providers import prometheus
 from handlers.rollout.snapshot import Options
@@ -140,7 +140,7 @@ class Wiring:
 
     def review(self, token: str, audience: str) -> Review:
         """Whose token this is, from the API server."""
-        from handlers.adapters.kubernetes import Reviews, TokenReviewer  # noqa: PLC0415  see above
+        from handlers.adapters.kubernetes import TokenReviewer  # noqa: PLC0415  see above
 
         cluster = self.world().cluster
         assert isinstance(cluster, Reviews)  # noqa: S101  `build` made it

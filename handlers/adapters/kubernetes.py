@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import urllib3
 from kubernetes import config
@@ -20,7 +20,7 @@ from kubernetes.config import ConfigException
 from yaml import YAMLError
 
 from handlers.adapters.connections import reason
-from handlers.auth import Review
+from handlers.auth import TOKEN_REVIEW, Review, Reviews
 from handlers.errors import BadCanary, BadSetting, Conflict, Forbidden, SerinusError, Unavailable
 from handlers.rollout.objects import Kind, Object, Ref, metadata
 from handlers.rollout.objects.ownership import MANAGER
@@ -32,7 +32,6 @@ PAGE = "500"
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _MERGE = "application/merge-patch+json"
-TOKEN_REVIEW = Kind("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 _CONNECTIONS = 32
 _SHOWN = 512
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -147,15 +146,6 @@ class KubernetesCluster:
             return answer.status, None
         except (urllib3.exceptions.HTTPError, OSError, ApiException, ConfigException) as error:
             raise Unavailable(f"{call}: the API server cannot be asked, {reason(error)}") from None
-
-
-@runtime_checkable
-class Reviews(Protocol):
-    """A cluster that can be asked whose token one is."""
-
-    def token_review(self, token: str, audience: str) -> Review:
-        """See KubernetesCluster."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

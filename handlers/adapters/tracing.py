@@ -19,8 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace import Link, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from handlers.adapters.kubernetes import TOKEN_REVIEW, Reviews
-from handlers.auth import Review
+from handlers.auth import TOKEN_REVIEW, Review, Reviews
 from handlers.errors import SerinusError
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Object, Ref
