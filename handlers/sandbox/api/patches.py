@@ -65,13 +65,16 @@ def _strategic_list(target: list[Any], patch: list[Any], shape: Shape) -> list[A
     for item in patch:
         if key not in item:
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
-        where = next((at for at, old in enumerate(found) if old.get(key) == item[key]), None)
         if item.get("$patch") == "delete":
             found = [old for old in found if old.get(key) != item[key]]
-        elif where is None:
-            added.append(strategic({}, item, shape.items))
+            continue
+        for items in (found, added):
+            where = next((at for at, old in enumerate(items) if old.get(key) == item[key]), None)
+            if where is not None:
+                items[where] = strategic(items[where], item, shape.items)
+                break
         else:
-            found[where] = strategic(found[where], item, shape.items)
+            added.append(strategic({}, item, shape.items))
     return added + found  # new items first, as the server has it
 
 

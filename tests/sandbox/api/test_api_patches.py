@@ -114,6 +114,19 @@ def test_strategic_merge_deletes_and_replaces(api: Api, deployments: str) -> Non
     assert [found["name"] for found in answer.body["spec"]["template"]["spec"]["containers"]] == ["podinfod"]
 
 
+def test_strategic_merge_takes_items_of_one_key_together(api: Api, namespace: str) -> None:
+    """Two new items under the same key become one, also when their types would keep them apart."""
+    path = f"/api/v1/namespaces/{namespace}/services"
+    spec = {"selector": {"app": "a"}, "ports": [{"name": "http", "port": 80}]}
+    api.post(path, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": spec})
+    new = [{"port": 1, "name": "one"}, {"port": 1, "protocol": "UDP"}]
+    found = api.patch(f"{path}/s", {"spec": {"ports": new}}, STRATEGIC).body["spec"]["ports"]
+    assert [(port["name"], port["port"], port["protocol"]) for port in found] == [
+        ("one", 1, "UDP"),
+        ("http", 80, "TCP"),
+    ]
+
+
 def test_strategic_merge_adds_environment_and_finalizers(api: Api, deployments: str) -> None:
     """Keyed lists grow by key, and lists of plain values are united."""
     api.post(deployments, deployment("a") | {"metadata": {"name": "a", "finalizers": ["example.org/x"]}})
