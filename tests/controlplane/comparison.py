@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.controlplane.bodies import MADE, NAMESPACE, PATHS
 from tests.controlplane.requests import Call
-from tests.sandbox.api.client import Answer, Api, Json
+from tests.sandbox.api.client import PATIENCE, Answer, Api, Json
 
 END = "zz-end"
 _OWN = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "namespace")
@@ -46,12 +46,12 @@ def happened(api: Api, namespace: str, kind: str, since: str) -> list[Any]:
     """The events of a kind in a namespace from a version on; an object is made to know the last of them."""
     path = PATHS[kind].format(namespace)
     assert api.post(path, _placed(MADE[kind](END), namespace)).status == 201
-    found = []
-    for event in api.watch(path, resourceVersion=since):
+    found: list[Any] = []
+    for event in api.watch(path, seconds=PATIENCE, resourceVersion=since):
         if event["object"]["metadata"].get("name") == END:
-            break
+            return found
         found.append((event["type"], _object(event["object"])))
-    return found
+    raise AssertionError(f"{kind}: the watch ended before the last event; seen: {found}")
 
 
 def _placed(body: Any, namespace: str) -> Any:
