@@ -5,7 +5,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.controlplane.bodies import CHANGES, JSON_PATCHES, MADE, MADE_BY_STATUS, METADATA, PATHS, WITH_STATUS
+from tests.controlplane.bodies import (
+    CHANGES,
+    JSON_PATCHES,
+    MADE,
+    MADE_BY_STATUS,
+    METADATA,
+    PATHS,
+    REPLACED,
+    WITH_STATUS,
+)
 from tests.sandbox.api.client import APPLY, JSON_PATCH, MERGE, STRATEGIC
 
 NAMES = ("one", "two")
@@ -91,7 +100,8 @@ def _writes(draw: st.DrawFn, call: Call) -> Call:
     match call.verb:
         case "patch":
             content = draw(st.sampled_from([MERGE, MERGE, STRATEGIC, JSON_PATCH]))
-            body = draw(st.sampled_from(JSON_PATCHES)) if content == JSON_PATCH else change
+            known = [patch for patch in JSON_PATCHES if patch is not REPLACED or call.kind != "Job"]
+            body = draw(st.sampled_from(known)) if content == JSON_PATCH else change
             return replace(call, body=body, content=content)
         case "create" if draw(st.integers(0, 9)) == 0:
             generated = {"metadata": {"name": None, "generateName": "made-"}}

@@ -140,7 +140,8 @@ def test_a_pod_is_bound_once(api: Api, namespace: str) -> None:
     """The binding subresource sets nodeName and PodScheduled; a second one conflicts."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
-    made = api.post(path, head | {"spec": {"containers": [{"name": "c", "image": "i:1"}]}})
+    spec = {"schedulerName": "this-test", "containers": [{"name": "c", "image": "i:1"}]}  # a cluster's own lets it be
+    made = api.post(path, head | {"spec": spec})
     assert made.body["status"]["phase"] == "Pending"
     binding = {
         "apiVersion": "v1",

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.errors import BadSetting
@@ -21,6 +21,7 @@ from tests.sandbox.api.client import Json, canary, configmap
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 CANARIES = "/apis/flagger.app/v1beta1/namespaces/default/canaries"
+PATIENT = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text("abc", max_size=2), below, max_size=3),
@@ -124,7 +125,7 @@ def test_a_definition_that_is_refused_is_told() -> None:
         install_crds(found)
 
 
-@settings(max_examples=50)
+@PATIENT
 @given(json_maps, json_maps)
 def test_merge_patch_of_what_was_patched_changes_nothing(target: Json, patch: Json) -> None:
     """RFC 7386 is idempotent, and leaves its input alone."""
@@ -134,7 +135,7 @@ def test_merge_patch_of_what_was_patched_changes_nothing(target: Json, patch: Js
     assert target == before
 
 
-@settings(max_examples=50)
+@PATIENT
 @given(json_maps, json_maps)
 def test_json_patch_leaves_its_input_alone(target: Json, value: Json) -> None:
     """Operations work on parts of their own."""
@@ -146,7 +147,7 @@ def test_json_patch_leaves_its_input_alone(target: Json, value: Json) -> None:
     assert target == before
 
 
-@settings(max_examples=50)
+@PATIENT
 @given(json_maps, json_maps)
 def test_a_difference_is_empty_only_between_equals(old: Json, new: Json) -> None:
     """managedFields change exactly when the object does."""
@@ -154,7 +155,7 @@ def test_a_difference_is_empty_only_between_equals(old: Json, new: Json) -> None
     assert any(changes) is not fields.same(old, new)
 
 
-@settings(max_examples=50)
+@PATIENT
 @given(json_maps, json_maps)
 def test_sets_of_fields_obey_their_laws(left: Json, right: Json) -> None:
     """Union, difference and intersection of sets of fields are those of sets."""
