@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from handlers.sandbox.process import SandboxError, wait_for
@@ -36,6 +37,7 @@ VERSIONS = {"app", "app-primary"}
 @pytest.fixture
 def scraped(measured: App, town: Town, tmp_path: Path) -> Iterator["Scraped"]:
     """The app, with a Prometheus that scrapes the mesh and the handlers, as an installation does."""
+    assert isinstance(town.handlers, FlaskClient)  # not over HTTP yet
     server = make_server("127.0.0.1", 0, town.handlers.application, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
     handlers = {

@@ -3,14 +3,13 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import urllib3
-from flask.testing import FlaskClient
 
 from handlers.sandbox.kube import DEPLOYMENTS, SERVICES, VIRTUAL_SERVICES, Resource
 from handlers.sandbox.process import SandboxError, wait_for
@@ -30,12 +29,27 @@ _http = urllib3.PoolManager(maxsize=8, retries=False, timeout=urllib3.Timeout(5)
 _numbers = count(1)
 
 
+class Reply(Protocol):
+    """What the handlers answer."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+
+
+class Handlers(Protocol):
+    """The handlers, by Flask's client of tests or over HTTP."""
+
+    def post(self, path: str, *, headers: Mapping[str, str], data: str) -> Reply: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Town:
     """The sandbox that all tests here share, and the handlers at work in it."""
 
     sandbox: Sandbox
-    handlers: FlaskClient
+    handlers: Handlers
 
 
 @dataclass(frozen=True, slots=True)
