@@ -12,7 +12,7 @@ from handlers.errors import Unsupported
 from handlers.events import alertmanager, cloudevent
 from handlers.events.alertmanager import Alert, Status
 from handlers.events.argocd import Resource, Synced, synced
-from handlers.events.event import ALERT, PING, SYNCED, TICK, Event
+from handlers.events.event import ALERT, CANARY_DUE, PING, SYNCED, TICK, Event
 from handlers.events.tick import Tick, tick
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "senders"
@@ -20,6 +20,8 @@ SAMPLES = Path(__file__).parent.parent / "samples" / "senders"
 GO_DATA = {"name": "podinfo", "namespace": "demo", "text": "ü \u2028 <&>"}
 ARRIVED = {"partitionkey": "demo/podinfo"}
 ODD_ID = 'sdk-go-odd € %25 "q"'
+APP_DATA = {"namespace": "shop-1", "name": "app"}
+APP = Tick("shop-1", "app")
 SHOP = Tick("shop", "podinfo")
 DEMO = Tick("demo", "podinfo")
 
@@ -94,6 +96,9 @@ TICKS = {
     "ce-go-structured": (TICK, "sdk-go-2", ARRIVED, GO_DATA, DEMO),
     "ce-go-structured-base64": (TICK, "sdk-go-4", ARRIVED, None, Tick()),
     "ce-go-nodata": (TICK, "sdk-go-3", {}, None, Tick()),
+    "ce-go-structured-base64-json": (CANARY_DUE, "n2", {"partitionkey": "shop-1/app"}, APP_DATA, APP),
+    "knative-dispatcher-oidc": (CANARY_DUE, "n1", {"partitionkey": "shop-1/app"}, APP_DATA, APP),
+    "knative-ping-oidc": (PING, "4524a080-cdfc-4125-8595-15ca9c2f8515", {}, {}, Tick()),
 }
 
 PODINFO = (
