@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.conformance.replay import named
+from tests.conformance.rows import Row, named
 
-Row = list[Any]
 Scenario = Mapping[str, Any]
 
 

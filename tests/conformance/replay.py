@@ -5,28 +5,18 @@ order), `events` (Kubernetes Events, of which Flagger's client drops the later o
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.errors import Unavailable
 from handlers.rollout.objects import HPA
+from tests.conformance.moves import Move
+from tests.conformance.rows import Ledger, Row, hook_row, watched
 from tests.lab import Lab, a_canary, a_config, a_deployment, an_hpa, new_lab
 
-Row = list[Any]
 HOST = "http://hooks.test/"
-_MOVE = re.compile(
-    r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: "
-    r"(?:(?P<delete>delete the Canary)|push (?P<version>v\d+)(?P<never>, whose pods never get ready)?)"
-)
-_SCALED = re.compile(r"at (?P<phase>\w+)(?: (?P<weight>\d+))?: app-primary is scaled to (?P<replicas>\d+)")
-_CHANGE = re.compile(r"at (?P<phase>\w+)(?P<weight>(?!))?: change ConfigMap (?P<config>[-\w]+)")
-_COOKIE = re.compile(r"(flagger-cookie(?:=|\.\*))[a-zA-Z]{10}\b")
-_SERVED = ("selector", "ports")
-_ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
 QUIET = 8
-_GONE = {"status": "canary app", "vs": "vs app", "app-primary": "deploy app-primary"}
 
 
 def lab_of(given: Mapping[str, Any]) -> Lab:
@@ -67,8 +57,8 @@ class Run:
         self.scaled = _scaled(scenario["writes"]) if self.given["objects"] == "hpa" else []
         self.lab = lab_of(self.given)
         self._script()
-        self.seen: dict[str, Row] = {}
-        self.writes: list[Row] = []
+        self.apex = self.given["service"].get("name", "app")
+        self.ledger = Ledger()
         self._look()
         self.lab.cluster.after = lambda verb, _path: self._look() if verb not in ("get", "list") else None
 
@@ -84,93 +74,46 @@ class Run:
 
     def run(self) -> Recording:
         """Tick and make the moves until nothing has changed for a while."""
-        moves, quiet = [*self.given["moves"], *self.scaled], 0
+        moves, quiet = [Move.read(move) for move in (*self.given["moves"], *self.scaled)], 0
+        writes = self.ledger.writes
         while quiet < QUIET:
-            before = len(self.writes)
-            if moves and self._arrived(moves[0]):
-                self._move(moves.pop(0))
+            before = len(writes)
+            if moves and moves[0].is_due((self.lab.canary or {}).get("status") or {}):
+                self._make(moves.pop(0))
             self.lab.tick()
-            quiet = 0 if len(self.writes) > before or moves else quiet + 1
-            assert len(self.writes) < 200, self.writes[-5:]
-        return Recording(self.writes, self.lab.events, [_hook(request) for request in self.lab.webhooks.asked])
+            quiet = 0 if len(writes) > before or moves else quiet + 1
+            assert len(writes) < 200, writes[-5:]
+        return Recording(writes, self.lab.events, [_hook(request) for request in self.lab.webhooks.asked])
 
-    def _arrived(self, move: str) -> bool:
-        found = _MOVE.fullmatch(move) or _SCALED.fullmatch(move) or _CHANGE.fullmatch(move)
-        if not found:
-            raise ValueError(f"{move!r} is not a move that this replay knows")
-        status = (self.lab.canary or {}).get("status") or {}
-        return status.get("phase") == found["phase"] and found["weight"] in (None, str(status["canaryWeight"]))
-
-    def _move(self, move: str) -> None:
-        if scaled := _SCALED.fullmatch(move):
-            self.lab.edit("apps/v1/deployments/app-primary", {"spec": {"replicas": int(scaled["replicas"])}})
-            self.lab.kubelet.run()
-            self._look()
-            return
-        if changed := _CHANGE.fullmatch(move):
-            self.lab.edit(f"v1/configmaps/{changed['config']}", {"data": {"k": "b"}})
-            self._look()
-            return
-        found = _MOVE.fullmatch(move)
-        assert found
-        if found["delete"]:
+    def _make(self, move: Move) -> None:
+        if move.delete:
             path = "/apis/flagger.app/v1beta1/namespaces/shop/canaries/app"
             assert self.lab.api.call("DELETE", path).status == 200
             return
-        image = f"app:{found['version']}"
-        if found["never"]:
-            self.lab.kubelet.never.add(image)
-        self.lab.push(image)
+        if move.replicas:
+            self.lab.edit("apps/v1/deployments/app-primary", {"spec": {"replicas": move.replicas}})
+            self.lab.kubelet.run()
+        elif move.config:
+            self.lab.edit(f"v1/configmaps/{move.config}", {"data": {"k": "b"}})
+        else:
+            image = f"app:{move.version}"
+            if move.never_ready:
+                self.lab.kubelet.never.add(image)
+            self.lab.push(image)
         self._look()
 
     def _look(self) -> None:
         """Write down what has changed since the last look."""
-        rows = dict(rows_of(self.lab, self.given["service"].get("name", "app")))
-        gone = sorted(_GONE.get(name, name) for name in self.seen if name not in rows)
-        self.writes += [[name, "deleted"] for name in gone]  # garbage collection has no order
-        self.seen = {name: row for name, row in self.seen.items() if name in rows}
-        for name, row in rows.items():
-            if self.seen.get(name) != row:
-                self.seen[name] = row
-                self.writes.append(row)
+        rows = dict(rows_of(self.lab, self.apex))
+        self.ledger.drop([key for key in self.ledger.seen if key not in rows])
+        for key, row in rows.items():
+            self.ledger.put(key, row)
 
 
 def rows_of(lab: Lab, apex: str) -> Sequence[tuple[str, Row]]:
     """All that a recording looks at, as it is now. `apex`: the name of the Service that clients call."""
-    rows: list[tuple[str, Row | None]] = [
-        ("cm app-config", _config(lab, "app-config")),
-        ("target", _workload("target", lab.target)),
-        *((f"hpa {name}", _scaler(lab, name)) for name in ("app", "app-primary")),
-        ("status", _status((lab.canary or {}).get("status"))),
-        *((f"svc {name}", _service(name, lab.get(f"v1/services/{name}"))) for name in _names(apex)),
-        ("cm app-config-primary", _config(lab, "app-config-primary")),
-        ("app-primary", _workload("app-primary", lab.primary)),
-        *((f"dr {name}", _rule(lab, name)) for name in _names(apex)),
-        ("vs", _route(lab.get(f"networking.istio.io/v1beta1/virtualservices/{apex}"))),
-    ]
-    return [(name, row) for name, row in rows if row is not None]
-
-
-def _scaler(lab: Lab, name: str) -> Row | None:
-    scaler = lab.get(f"autoscaling/v2/horizontalpodautoscalers/{name}")
-    if scaler is None:
-        return None
-    said = scaler["spec"]
-    shown = {"target": said["scaleTargetRef"]["name"], "min": said["minReplicas"], "max": said["maxReplicas"]}
-    return [f"hpa {name}", shown]
-
-
-def _config(lab: Lab, name: str) -> Row | None:
-    config = lab.get(f"v1/configmaps/{name}")
-    if config is None:
-        return None
-    owners = [owner["kind"] for owner in config["metadata"].get("ownerReferences", [])]
-    return [f"cm {name}", {"data": config["data"], "owner": owners}]
-
-
-def _rule(lab: Lab, name: str) -> Row | None:
-    rule = lab.get(f"networking.istio.io/v1beta1/destinationrules/{name}")
-    return [f"dr {name}", rule["spec"]] if rule else None
+    found = [(item, lab.get(f"{item.kind.api_version}/{item.kind.plural}/{item.name}")) for item in watched(apex)]
+    return [(item.key, row) for item, obj in found if obj is not None and (row := item.row(obj))]
 
 
 def _scaled(writes: Sequence[Row]) -> list[str]:
@@ -186,10 +129,6 @@ def _scaled(writes: Sequence[Row]) -> list[str]:
     return moves
 
 
-def _names(apex: str) -> tuple[str, str, str]:
-    return f"{apex}-canary", f"{apex}-primary", apex
-
-
 def _answer(value: Any) -> Any:
     if value == "500":
         body = '{"status": "error", "errorType": "internal", "error": "boom"}'
@@ -197,47 +136,5 @@ def _answer(value: Any) -> Any:
     return value
 
 
-def _workload(name: str, obj: Any) -> Row | None:
-    if obj is None:
-        return None
-    return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], obj["spec"]["replicas"]]
-
-
-def _status(status: Any) -> Row | None:
-    if not status:
-        return None
-    return ["status", status["phase"], status["canaryWeight"], status["failedChecks"], status["iterations"]]
-
-
-def _service(name: str, obj: Any) -> Row | None:
-    if obj is None:
-        return None
-    said = {key: obj["spec"][key] for key in _SERVED}
-    metadata = {key: obj["metadata"].get(key) or {} for key in ("labels", "annotations")}
-    return [f"svc {name}", said | metadata]
-
-
-def _route(obj: Any) -> Row | None:
-    if obj is None:
-        return None
-    rules = []
-    for rule in obj["spec"]["http"]:
-        to = {part["destination"]["host"]: part.get("weight", 0) for part in rule["route"]}
-        headers = [part["headers"] for part in rule["route"] if "headers" in part]
-        own = {"routeHeaders": headers} if headers else {}
-        rules.append({"to": to} | {key: rule[key] for key in _ROUTE if key in rule} | own)
-    said = {key: obj["spec"][key] for key in ("hosts", "gateways") if key in obj["spec"]}
-    return ["vs", named(said | {"http": rules})]
-
-
-def named(http: Any) -> Any:
-    """Rules with one and the same value for all cookies: Flagger draws them, and draws others each time."""
-    return json.loads(_COOKIE.sub(r"\1COOKIE", json.dumps(http)))
-
-
 def _hook(request: Any) -> Row:
-    body = json.loads(request.body)
-    metadata = dict(body["metadata"]) if "metadata" in body else None
-    if metadata:
-        metadata.pop("timestamp", None)
-    return [request.url.removeprefix(HOST), body["phase"], sorted(body), metadata]
+    return hook_row(request.url.removeprefix(HOST), json.loads(request.body))
