@@ -93,9 +93,9 @@ def test_the_target_gets_its_pods_before_its_traffic() -> None:
     look(lab)
     assert (lab.canary, lab.primary, lab.get(SERVICE), lab.get(ROUTE)) == (None, None, None, None)
     assert lab.target["spec"]["replicas"] == 3
-    assert [event for event in lab.events if "Terminating" in event or "Finalization" in event] == [
+    assert [event for event in lab.events if "Terminating" in event or "Terminated" in event] == [
         "Normal Terminating canary app.shop",
-        "Normal Finalization complete for app.shop",
+        "Normal Terminated canary app.shop",
     ]
 
 

@@ -57,7 +57,7 @@ def _restore(s: Snapshot, told: str) -> Decision:
 
 
 def _released(s: Snapshot, told: str, *actions: RestoreService | RestoreRoutes) -> Decision:
-    text = f"Finalization complete for {s.name}"
+    text = f"Terminated canary {s.name}"
     return Decision(
         told=told,
         intent=Intent.REVERT,
