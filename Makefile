@@ -6,7 +6,7 @@ PURE   := rollout events routers providers notifiers explain
 E2E    := tests/e2e tests/sandbox/api
 DEBIAN := prometheus prometheus-alertmanager
 
-.PHONY: demo test lint unit e2e clean tools
+.PHONY: demo test lint unit e2e go parity clean tools
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.ready tools  ## one version promoted and two rolled back, on real traffic
@@ -34,11 +34,22 @@ e2e: $(VENV)/.ready tools
 ifeq ($(origin KUBECONFIG),command line)
 	SERINUS_TEST_KUBECONFIG=$(KUBECONFIG) $(BIN)/pytest $(E2E)
 else
-	@$(BIN)/python -c 'from tests.controlplane.programs import go_command as go; go()' 2>/dev/null \
-	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[e2e]'
+	@$(MAKE) --no-print-directory go
 	$(BIN)/python -m tests.controlplane $(BIN)/pytest $(E2E)
 	$(BIN)/pytest tests/controlplane
 endif
+
+# the compiler that builds the control plane, where there is none
+go: $(VENV)/.ready
+	@$(BIN)/python -c 'from tests.controlplane.programs import go_command as go; go()' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[e2e]'
+
+# Flagger and Serinus play the same scenarios on a real control plane: make parity (about 8 minutes, writes docs/parity.md),
+# make parity SET=small (3 minutes, writes nothing but its report in build/)
+SET ?= all
+
+parity: $(VENV)/.ready go
+	$(BIN)/python -m tests.parity --set $(SET)
 
 comma := ,
 space := $(subst ,, )

@@ -274,12 +274,13 @@ BLOCKS = {
 def filled(text: str, file: str) -> str:
     """The file with each block between its markers as the code says."""
     for name, make in BLOCKS[file].items():
-        text = _with_block(text, name, make)
+        text = with_block(text, name, make)
     return text
 
 
-def _with_block(text: str, name: str, make: Callable[[], str]) -> str:
-    pattern = re.compile(rf"(<!-- {name}: made by tests/readme.py -->\n).*?(<!-- end -->)", re.DOTALL)
+def with_block(text: str, name: str, make: Callable[[], str], by: str = "tests/readme.py") -> str:
+    """The text with this between the markers of a block. Raises ValueError when there are none."""
+    pattern = re.compile(rf"(<!-- {name}: made by {by} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not pattern.search(text):
         raise ValueError(f"there is no block {name}")
     return pattern.sub(lambda found: f"{found[1]}{make()}\n{found[2]}", text)

@@ -116,6 +116,12 @@ def module_folders(module: str) -> Iterator[tuple[str, Path]]:
         text = text[end:]
 
 
+def flagger_version() -> str:
+    """The version of Flagger that its module pins, as `1.44.0`."""
+    pinned = (MODULES / "flagger" / "go.mod").read_text(encoding="utf-8")
+    return next(line.split()[1] for line in pinned.splitlines() if "fluxcd/flagger v" in line).removeprefix("v")
+
+
 if __name__ == "__main__":
     try:
         build()
