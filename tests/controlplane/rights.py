@@ -218,5 +218,5 @@ def brokered(site: Site) -> None:
     meta = {"metadata": {"namespace": account.NAMESPACE}}
     token = site.plane.kube.create(accounts, wanted | meta, "default", "token")["status"]["token"]
     headers = {"ce-id": "1", "ce-source": "/s", "ce-type": "dev.serinus.nothing", "ce-specversion": "1.0"}
-    answer = site.town.handlers.post("/", headers=headers | {"Authorization": f"Bearer {token}"})
+    answer = site.town.handlers.post("/", headers=headers | {"Authorization": f"Bearer {token}"}, data="")
     assert answer.status_code == 204, answer.text

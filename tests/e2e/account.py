@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from handlers.sandbox.kube import Kube, Resource
+from handlers.sandbox.sandbox import Sandbox
 from tests.manifests.files import KNATIVE, documents, paths
 
 NAMESPACE = "serinus"
@@ -21,6 +22,14 @@ def rights() -> list[dict[str, Any]]:
     found = [document for path in files for document in documents(path) if document["kind"] in KINDS]
     mine = [item for item in found if item["metadata"].get("namespace", NAMESPACE) == NAMESPACE]
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *mine]
+
+
+def kubeconfig_of(sandbox: Sandbox, account: str, directory: Path) -> Path:
+    """The kubeconfig of an account; the sandbox's own API server knows no rights, and there it is the only one."""
+    if sandbox.options.kubeconfig is None:
+        return sandbox.kubeconfig
+    sandbox.apply(*rights())
+    return kubeconfig(sandbox.kube, sandbox.kubeconfig, account, directory)
 
 
 def kubeconfig(kube: Kube, like: Path, account: str, directory: Path) -> Path:

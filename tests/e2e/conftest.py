@@ -1,8 +1,8 @@
 """One sandbox with the handlers for all tests here; an app of its own for each.
 
 SERINUS_TEST_KUBECONFIG names a cluster to run them on instead of the sandbox's own API server; the sandbox's node and
-mesh work for it, and its other nodes get no new pods meanwhile. (Not KUBECONFIG, which may name a cluster that people
-rely on.)
+mesh work for it, its other nodes get no new pods meanwhile, and the handlers are the service accounts of the manifests.
+(Not KUBECONFIG, which may name a cluster that people rely on.)
 """
 
 import os
@@ -18,6 +18,7 @@ from handlers.sandbox.kube import NODES, Kube, Resource
 from handlers.sandbox.node import NAME
 from handlers.sandbox.sandbox import Options, Sandbox
 from tests.adapters import loopback
+from tests.e2e.account import HANDLERS, kubeconfig_of
 from tests.e2e.town import SCALE, TOKEN, App, Town
 from tests.sandbox.agents.conftest import HAS_METRICS
 
@@ -37,7 +38,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     options = Options(kubeconfig=kubeconfig, metrics=HAS_METRICS, interval=0.4)
     with Sandbox(options) as sandbox, _alone(sandbox.kube):
         environ = {
-            "KUBECONFIG": str(sandbox.kubeconfig),
+            "KUBECONFIG": str(kubeconfig_of(sandbox, HANDLERS, tmp_path_factory.mktemp("account"))),
             "SERINUS_TOKENS_DIR": str(tokens),
             "SERINUS_TIME_SCALE": str(SCALE),
         }

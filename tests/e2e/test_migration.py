@@ -20,6 +20,7 @@ from handlers.sandbox.kube import Resource
 from handlers.sandbox.process import wait_for
 from handlers.sandbox.sandbox import Sandbox
 from handlers.sandbox.traffic import Traffic
+from tests.e2e.account import HANDLERS, RUN_JOB, kubeconfig_of
 from tests.e2e.town import Town
 
 EXAMPLE = Path(__file__).parents[2] / "knative" / "examples" / "migration.yaml"
@@ -144,19 +145,18 @@ def story(town: Town, tmp_path: Path) -> Iterator[Story]:
     served = Served()
     server = make_server("127.0.0.1", 0, served, threaded=True, request_handler=Quiet)
     (tmp_path / "out" / f"127.0.0.1:{server.server_port}").write_text(TOKEN)
-    served.app = create_app(
-        {
-            "KUBECONFIG": str(sandbox.kubeconfig),
-            "SERINUS_TOKENS_DIR": str(tmp_path / "in"),
-            "SERINUS_WEBHOOK_TOKENS_DIR": str(tmp_path / "out"),
-            "SERINUS_TIME_SCALE": "60",
-        }
-    )
+    environ = {
+        "SERINUS_TOKENS_DIR": str(tmp_path / "in"),
+        "SERINUS_WEBHOOK_TOKENS_DIR": str(tmp_path / "out"),
+        "SERINUS_TIME_SCALE": "60",
+    }
+    served.app = create_app(environ | {"KUBECONFIG": str(kubeconfig_of(sandbox, RUN_JOB, tmp_path))})
+    handlers = create_app(environ | {"KUBECONFIG": str(kubeconfig_of(sandbox, HANDLERS, tmp_path))})
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     sandbox.apply(*app_objects())
     sandbox.wait_rolled_out("shop", "shop")
     with Traffic(sandbox.ingress_url, "shop.shop", rate=50) as traffic:
-        found = Story(sandbox, served.app, traffic)
+        found = Story(sandbox, handlers, traffic)
         found.template("shop-expand", "false")
         found.template("shop-contract", "sleep", "0.1")
         sandbox.apply(canary(f"http://127.0.0.1:{server.server_port}/run-job"))
