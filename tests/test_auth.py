@@ -105,7 +105,7 @@ def test_everybody_else_is_refused(header: str | None, tmp_path: Path, clock: Cl
 
 
 @given(header=st.text(st.characters()))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # the directory is only read
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the directory is only read
 def test_any_header_is_refused_and_nothing_else_happens(header: str, tmp_path: Path) -> None:
     """Whatever the bytes are, nothing but Unauthorized is raised before the sender is known."""
     auth = made({**tokens_in(tmp_path, argocd=FIRST), **OIDC}, Clock())

@@ -19,6 +19,7 @@ FILES: Final = {
     "github.com/fluxcd/flagger": "artifacts/flagger/crd.yaml",
     "github.com/argoproj/argo-cd/v3": "manifests/crds/*-crd.yaml",
     "github.com/kedacore/keda/v2": "config/crd/bases/keda.sh_scaledobjects.yaml",
+    "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd/*_p*.yaml",
 }
 """Where the files of a module are that have definitions."""
 

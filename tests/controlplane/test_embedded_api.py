@@ -40,9 +40,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @settings(
     max_examples=120,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 @given(drawn=st.lists(calls(), min_size=1, max_size=12), watched=st.sampled_from(sorted(PATHS)))

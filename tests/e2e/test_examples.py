@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from handlers.sandbox.kube import Resource
+from handlers.sandbox.crds import definitions
+from handlers.sandbox.kube import ApiError, Resource
 from handlers.sandbox.process import wait_for
 from tests.adapters.loopback import Answer, Asked, Serve
 from tests.e2e.town import PATIENCE, App, Town
@@ -88,7 +89,9 @@ def test_the_ab_example(town: Town, shop: App) -> None:
 
 def test_the_mirror_example(town: Town, shop: App) -> None:
     """Before its first weight the new version gets copies of requests that only the old one answers."""
-    town.sandbox.apply(*manifests(town, shop, "canary-mirror.yaml"))
+    own = next(item for item in definitions() if item["spec"]["names"]["kind"] == "Canary")
+    town.sandbox.apply(own)  # Flagger's takes no `mirror: true`
+    wait_for(lambda: accepted(town, *manifests(town, shop, "canary-mirror.yaml")), "our definition is served", PATIENCE)
     shop.until("Initialized")
     with shop.traffic() as traffic:
         shop.push("2")
@@ -106,6 +109,15 @@ def test_the_mirror_example(town: Town, shop: App) -> None:
     assert shop.copies() == after
     assert shop.promoted == "app:2"
     assert traffic.summary().failed == []
+
+
+def accepted(town: Town, *things: dict[str, Any]) -> bool:
+    """Whether the API server takes them."""
+    try:
+        town.sandbox.apply(*things)
+    except ApiError:
+        return False
+    return True
 
 
 def manifests(town: Town, app: App, file: str, hooks: str = "") -> list[dict[str, Any]]:

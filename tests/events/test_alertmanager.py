@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadEvent
@@ -128,7 +128,6 @@ JSON = st.recursive(
 CHANGED = st.dictionaries(st.sampled_from(list(ALERT)), JSON, max_size=2).map(lambda change: ALERT | change)
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.binary() | JSON.map(lambda value: json.dumps(value).encode()) | st.lists(CHANGED).map(lambda all_: group(*all_))
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadEvent
@@ -96,7 +96,6 @@ JSON = st.recursive(
 RESOURCE = st.fixed_dictionaries({}, optional=dict.fromkeys(DEPLOYMENT, JSON))
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(st.none() | st.fixed_dictionaries({"resources": st.lists(RESOURCE) | JSON, "revisions": JSON}))
 def test_any_data_gives_a_sync_or_a_bad_event(data: Any) -> None:
     """Nothing that is sent raises anything else, and no path can be built from a name."""

@@ -5,7 +5,7 @@ from datetime import UTC
 
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadEvent, Unsupported
@@ -19,7 +19,6 @@ HEADERS = {f"ce-{name}": value for name, value in REQUIRED.items()}
 TEXT = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=40)
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(identity=TEXT, subject=TEXT, extension=TEXT)
 def test_what_the_sdk_writes_is_read_back(identity: str, subject: str, extension: str) -> None:
     """Any event of a conforming sender survives both modes unchanged."""
@@ -31,7 +30,6 @@ def test_what_the_sdk_writes_is_read_back(identity: str, subject: str, extension
         assert (event.id, event.subject, event.extensions, event.data) == expected
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(raw=TEXT.filter(lambda text: not text.isascii()))
 def test_raw_values_are_the_same_in_both_modes(raw: str) -> None:
     """An id that Go's SDK writes raw does not depend on whether a Broker turned structured into binary."""
@@ -53,7 +51,6 @@ NAMES = st.sampled_from(
 ANYTHING = st.dictionaries(NAMES | st.text(), JSON)
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(body=st.binary() | ANYTHING.map(lambda fields: json.dumps(REQUIRED | fields).encode()))
 def test_any_structured_bytes_give_an_event_or_a_bad_event(body: bytes) -> None:
     """No other exception, and no line break in any attribute."""
@@ -69,7 +66,6 @@ HEADER_VALUES = (
 )
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(
     headers=st.dictionaries(NAMES.map("ce-{}".format) | st.just("content-type"), HEADER_VALUES),
     complete=st.booleans(),

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
@@ -263,7 +263,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(path=st.sampled_from(_paths(FULL)), value=JSON)
 def test_whatever_a_spec_holds_is_read_or_refused(path: tuple[Any, ...], value: Any) -> None:
     """No value at any place raises anything but BadCanary."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from handlers.rollout.checks import Outcome
 from handlers.rollout.decision import (
@@ -41,7 +41,6 @@ def test_settling_changes_nothing_else() -> None:
     assert settle(a_snapshot(state=known), failed=1) == replace(known, claim=None, failed=1)
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(snapshots())
 def test_nothing_is_nothing(s: Snapshot) -> None:
     """No action, no message, no change but for the claim, and for a wait that is over."""

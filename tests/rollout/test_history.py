@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.rollout.checks import Finding, Outcome, ServerCheck
@@ -94,7 +94,6 @@ def test_sixty_entries_are_kept() -> None:
     assert [item["seq"] for item in load(annotations)] == list(range(40, 100))
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(
     sizes=st.lists(st.integers(0, 12_000), min_size=1, max_size=12),
     state=st.integers(0, LIMIT - 10),

@@ -181,7 +181,7 @@ INVARIANTS = (
 )
 
 
-@settings(deadline=None, max_examples=600)  # a busy machine is no defect
+@settings(max_examples=600)
 @given(s=snapshots(), data=st.data())
 def test_every_decision_keeps_every_invariant(s: Snapshot, data: st.DataObject) -> None:
     """Any snapshot, whatever its checks answer: each of the functions above."""
@@ -216,7 +216,7 @@ def _done(s: Snapshot, decision: Decision) -> Snapshot:
     return s
 
 
-@settings(deadline=None, max_examples=300)  # a busy machine is no defect
+@settings(max_examples=300)
 @given(s=snapshots(), data=st.data())
 def test_events_at_one_moment_come_to_rest(s: Snapshot, data: st.DataObject) -> None:
     """Invariants 2 and 10: however many ticks come at one moment, after a few nothing is written any more."""

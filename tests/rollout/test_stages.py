@@ -362,7 +362,7 @@ def test_no_claim_is_live_where_there_is_none() -> None:
     assert not live(a_snapshot(state=None))
 
 
-@settings(deadline=None, max_examples=200)  # a busy machine is no defect
+@settings(max_examples=200)
 @given(snapshots())
 def test_every_snapshot_is_in_one_stage(s: Snapshot) -> None:
     """Whatever was gathered, and always the same one."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.errors import BadCanary
@@ -22,7 +22,6 @@ def loaded(**changes: Any) -> State | None:
     return load({STATE: json.dumps(LEAST | changes)})
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(states())
 def test_a_state_survives_the_annotation(state: State) -> None:
     """Whatever a step leaves behind, the next one finds."""
@@ -137,7 +136,6 @@ def test_what_is_always_written_must_be_there(missing: str) -> None:
         load({STATE: json.dumps({key: value for key, value in LEAST.items() if key != missing})})
 
 
-@settings(deadline=None)  # a busy machine is no defect
 @given(state=states(), place=st.integers(0, 400), with_what=st.sampled_from(['"', "{", "}", "0", "x", "", ","]))
 def test_any_edit_is_a_state_or_is_refused(state: State, place: int, with_what: str) -> None:
     """One changed character never raises anything else, and never leaves a time without a zone."""

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.errors import BadSetting
@@ -21,7 +21,7 @@ from tests.sandbox.api.client import Json, canary, configmap
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 CANARIES = "/apis/flagger.app/v1beta1/namespaces/default/canaries"
-PATIENT = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=50)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text("abc", max_size=2), below, max_size=3),
