@@ -36,6 +36,7 @@ from handlers.step.takeover import with_inherited
 log = logging.getLogger(__name__)
 
 TRIES = 3
+PAUSE = 0.1  # seconds before the second try, and twice as many before the third: others write in bursts
 FENCE = "serinus.dev/step"
 MARGIN = timedelta(seconds=20)
 LONGEST = timedelta(minutes=4)
@@ -63,6 +64,8 @@ def step(
             # read everything again: a guard is never refreshed under an old claim (protocol rule 3)
             log.info("%s: %s", ref, conflict)
             listed = None
+            if attempt + 1 < TRIES:
+                world.sleep(PAUSE * (attempt + 1))
     raise Conflict(f"{ref}: somebody else wrote first, {TRIES} times")
 
 
