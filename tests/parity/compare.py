@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from tests.conformance.deviations import DEVIATIONS, expected
-from tests.conformance.rows import Ledger, Row
+from tests.conformance.rows import Ledger, Row, named
 from tests.parity.played import Played
 from tests.parity.scenarios import Scenario
 
@@ -145,8 +145,8 @@ def compare(scenario: Scenario, flagger: Played, serinus: Played) -> Comparison:
 
 
 def needed(recording: dict[str, Any]) -> tuple[str, ...]:
-    """The deviations that change these writes."""
-    writes, found = list(recording["writes"]), []
+    """The deviations that change these writes, in which all cookies have the same value."""
+    writes, found = named(recording["writes"]), []
     for deviation in DEVIATIONS:
         changed = deviation.applied(recording, writes)
         if changed != writes:

@@ -103,7 +103,7 @@ def _part(stage: Stage, player: Player, runs: list[Run], crowds: Sequence[int]) 
     stage.clear()
     for number in crowds:
         if number not in beside:
-            _say(f"{player.name} has {number} idle Canaries")
+            _say(f"{player.name} is measured with {number} idle")
             part.idle.append(_rested(stage, player, number, stage.idle(player.name, number)))
             stage.clear()
     part.seconds = time.monotonic() - begin
