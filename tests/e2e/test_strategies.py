@@ -131,12 +131,16 @@ def test_session_affinity_with_a_primary_cookie(app: App) -> None:
     assert stays.startswith("to-primary=")
     assert stays.endswith(f"; Max-Age={30 // SCALE}")
     assert goes.startswith("to-canary=")
-    for weight in (30, 60):
-        app.until("Progressing", weight)
+
+    def pinned() -> None:
         for cookie, version in ((stays, "1"), (goes, "2")):
             answers = app.ask(20, cookie=f"theme=dark; {cookie.partition(';')[0]}")
             assert {(heard.version, heard.cookie) for heard in answers} == {(version, "")}
         assert app.versions(60).keys() == {"1", "2"}
+
+    pinned()
+    app.until("Progressing", 60)
+    pinned()
     app.until("Succeeded")
     app.serves_only("2", cookie=stays.partition(";")[0])
 
