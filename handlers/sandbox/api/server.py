@@ -38,7 +38,9 @@ class Server:
         self.host = host
         self.port: int = self._http.server_address[1]
         self.url = f"http://{host}:{self.port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, name="api", daemon=True
+        )
 
     def start(self) -> Self:
         """Begin to answer."""
