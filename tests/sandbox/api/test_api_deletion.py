@@ -146,7 +146,7 @@ def test_a_terminating_namespace_takes_nothing_new(api: Api, namespace: str, can
 def test_a_running_pod_is_given_time(api: Api, namespace: str) -> None:
     """A pod on a node is marked and stays until its node agent deletes it with no grace; any other goes at once."""
     path = f"/api/v1/namespaces/{namespace}/pods"
-    spec = {"containers": [{"name": "c", "image": "i:1"}]}
+    spec = {"containers": [{"name": "c", "image": "i:1"}], "schedulerName": "nobody"}
     for name, node in (("placed", "n1"), ("waiting", "")):
         head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}}
         assert api.post(path, head | {"spec": spec | ({"nodeName": node} if node else {})}).status == 201
