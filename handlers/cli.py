@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import uuid
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from handlers.events.event import TICK
 from handlers.step.ports import Request
 
 OK = range(200, 300)
+BROKEN_PIPE = 141
+"""What a shell says of a program that SIGPIPE has ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="serinus", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sandbox = commands.add_parser("sandbox", help="a cluster with real traffic on loopback, until Ctrl-C")
-    sandbox.add_argument("--api", action="store_true", help="only the Kubernetes API")
+    sandbox.add_argument("--api", action="store_true", help="only the API server: no pods, no traffic, no metrics")
+    sandbox.add_argument("--interval", type=float, default=1.0, help="seconds between scrapes (default: 1)")
+    sandbox.add_argument("--alerts-to", default="", metavar="URL", help="webhook that Alertmanager sends alerts to")
     demo = commands.add_parser("demo", help="one version promoted and two rolled back, in the sandbox")
     demo.add_argument("--plain", action="store_true", help="lines instead of a live view, for logs")
     tick = commands.add_parser("tick", help="send one tick to the handlers, for cron")
@@ -32,10 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     lint.add(commands)
     arguments = parser.parse_args(argv)
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush, when Python ends
+        return BROKEN_PIPE
     except SerinusError as error:
         print(f"serinus {arguments.command}: {error}", file=sys.stderr)  # noqa: T201  it is a command line
         return 1
+    return status
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -44,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
         case "sandbox":
             from handlers.sandbox.sandbox import main_sandbox  # noqa: PLC0415  see above
 
-            return main_sandbox(["--api"] if arguments.api else [])
+            return main_sandbox(api_only=arguments.api, interval=arguments.interval, alerts_to=arguments.alerts_to)
         case "demo":
             from handlers.sandbox.demo import run_demo  # noqa: PLC0415  see above
 

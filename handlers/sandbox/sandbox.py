@@ -1,6 +1,5 @@
 """The whole sandbox: an API server in memory, controllers, a node, Envoy, Prometheus and Alertmanager, on loopback."""
 
-import argparse
 import logging
 import sys
 import time
@@ -156,16 +155,11 @@ class Sandbox:
                 workers.submit(self.prometheus.start).result()
 
 
-def main_sandbox(arguments: Sequence[str]) -> int:
-    """Run a sandbox until Ctrl-C or SIGTERM: `serinus sandbox [--api]`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="serinus sandbox", description=__doc__)
-    parser.add_argument("--api", action="store_true", help="only the API server: no pods, no traffic, no metrics")
-    parser.add_argument("--interval", type=float, default=1.0, help="seconds between scrapes (default: 1)")
-    parser.add_argument("--alerts-to", default="", metavar="URL", help="webhook that Alertmanager sends alerts to")
-    told = parser.parse_args(arguments)
+def main_sandbox(*, api_only: bool = False, interval: float = 1.0, alerts_to: str = "") -> int:
+    """Run a sandbox until Ctrl-C or SIGTERM; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     interruptible()
-    options = Options(api_only=told.api, interval=told.interval, alertmanager=webhook_config(told.alerts_to))
+    options = Options(api_only=api_only, interval=interval, alertmanager=webhook_config(alerts_to))
     try:
         with Sandbox(options) as sandbox:
             sys.stdout.write(addresses(sandbox))

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +126,14 @@ def test_what_is_no_manifest_is_told(
     said = capsys.readouterr().err
     assert error in said
     assert said.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
+    """`serinus lint ... | head -1` ends without a traceback when nobody reads on."""
+    name = written(tmp_path / "app.yaml", a_canary())
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "handlers", "lint", name]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)  # noqa: S603  our own program
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -15,7 +15,7 @@ from handlers.sandbox.process import SandboxError, find_program, wait_for
 from handlers.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.agents.place import Place
 
-PROGRAM = "import sys; from handlers.sandbox.sandbox import main_sandbox; sys.exit(main_sandbox(sys.argv[1:]))"
+PROGRAM = (sys.executable, "-m", "handlers", "sandbox")
 
 
 def alive(pid: int) -> bool:
@@ -76,8 +76,7 @@ def test_a_missing_program_says_what_to_install(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_command(number: signal.Signals) -> None:
     """`serinus sandbox --api` prints its addresses, and ends with status 0 and without its files."""
-    command = [sys.executable, "-c", PROGRAM, "--api"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own program
+    with subprocess.Popen([*PROGRAM, "--api"], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own program
         assert process.stdout
         lines = dict(process.stdout.readline().split() for _ in range(2))
         kube = Kube.from_kubeconfig(lines["KUBECONFIG"])
