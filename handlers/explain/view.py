@@ -14,7 +14,7 @@ from handlers.rollout.objects.ownership import PREFIX
 from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Hook
-from handlers.rollout.spec.canary import Canary
+from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Phase, State
 from handlers.rollout.timing import due, slack
 from handlers.rollout.weights import FULL
@@ -26,6 +26,9 @@ _AT_REST = {
     Phase.FAILED: "at rest until the target shows another revision, or serinus.dev/retry a new value",
 }
 
+_INVALID = "no step before the Canary is valid"
+_SUSPENDED = "suspended by spec.suspend"
+_FINALIZED = "its finalizer goes when a tick finds all put back, or the deadline passed"
 _WEBHOOK = "webhook "
 _APPROVES = (
     (Hook.CONFIRM_ROLLOUT, " to approve the rollout"),
@@ -46,9 +49,10 @@ _AWAITED = {
 class View:
     """A Canary as it stands.
 
-    `next` is what comes next in words, `due` when (None: it waits for something else than time). `hold`: why nothing
-    may advance now; `unseen`: why it is not known whether the namespace is frozen. `marks` are the annotations with
-    which a user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
+    `next` is what comes next in words, `due` when (None: it waits for something else than time). `weight`: of `.status`
+    when the state cannot be read. `hold`: why nothing may advance now; `unseen`: why it is not known whether the
+    namespace is frozen. `tell_after`: when what is `untold` is tried again. `marks` are the annotations with which a
+    user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
     `of_iterations`, `mirror_weight`: how many there are to be, and percent of the requests, as the spec says it now.
     """
 
@@ -75,6 +79,7 @@ class View:
     hold: str = ""
     unseen: str = ""
     untold: int = 0
+    tell_after: datetime | None = None
     marks: Mapping[str, str]
     problems: tuple[str, ...] = ()
     steps: Sequence[Mapping[str, Any]] = ()
@@ -109,9 +114,10 @@ def view(
         name=str(metadata(obj).get("name", "")),
         target=_target(obj),
         phase=str(status(obj).get("phase") or "-"),
+        weight=_told_weight(obj),
         threshold=canary.analysis.threshold if canary else None,
-        next="waits for the first event that makes Serinus look at it",
-        hold=frozen(annotations(obj), now, namespace if not namespace.unread else NOWHERE) or pause(annotations(obj)),
+        next=_INVALID if problems else "waits for the first event that makes Serinus look at it",
+        hold=_hold(obj, canary, now, namespace),
         unseen=namespace.unseen,
         marks=_marks(obj),
         problems=problems,
@@ -141,7 +147,22 @@ def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -
         next=text,
         due=moment,
         untold=len(known.outbox),
+        tell_after=known.tell_after if known.outbox else None,
     )
+
+
+def _told_weight(obj: Object) -> int:
+    """What `.status` says, which is all that is known of a state that cannot be read."""
+    weight = status(obj).get("canaryWeight")
+    return weight if isinstance(weight, int) and 0 <= weight <= FULL else 0
+
+
+def _hold(obj: Object, canary: Canary | None, now: datetime, namespace: Namespace) -> str:
+    """Why nothing may advance, as far as it is known."""
+    if canary and canary.suspend:
+        return _SUSPENDED
+    around = NOWHERE if namespace.unread else namespace
+    return frozen(annotations(obj), now, around) or pause(annotations(obj))
 
 
 def _awaited(canary: Canary | None, known: State) -> str:
@@ -185,11 +206,12 @@ def _next(canary: Canary | None, known: State, now: datetime, hold: str) -> tupl
             return f"a step ({claim.intent.value}) is under way, until", claim.until
         return f"a step ({claim.intent.value}) was broken off; the next event takes over, since", claim.until
     if canary is None:
-        return "no step before the Canary is valid", None
+        return _INVALID, None
     if canary.deleting:
-        return "the Canary is being deleted", None
+        held = f"; {_FINALIZED}" if FINALIZER in canary.finalizers else ""
+        return f"the Canary is being deleted{held}", None
     if canary.suspend:
-        return "suspended by spec.suspend: only rollbacks", None
+        return f"{_SUSPENDED}: only rollbacks", None
     if hold:
         return f"{hold}: nothing advances; rollbacks and deadlines go on", None
     if known.phase in _AT_REST and not known.weight:

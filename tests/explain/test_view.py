@@ -9,6 +9,7 @@ from handlers.explain.view import View, view
 from handlers.rollout import state
 from handlers.rollout.freeze import Namespace
 from handlers.rollout.history import HISTORY
+from handlers.rollout.objects import CANARY
 from handlers.rollout.state import STATE, Claim, Intent, Kind, Message, Phase, State
 from handlers.rollout.written import time_text
 from tests.fakes import EPOCH
@@ -91,6 +92,16 @@ def test_a_canary_that_is_being_deleted_says_so() -> None:
     assert seen(RUNNING, deleting=True).next == "the Canary is being deleted"
 
 
+def test_a_finalizer_that_holds_a_canary_is_named() -> None:
+    """Whoever waits for the end of a deletion reads what it waits for, and until when."""
+    lab = at(new_lab(a_canary(revertOnDeletion=True)), "Progressing", 20)
+    lab.delete(CANARY, "app")
+    lab.step()
+    found = view(lab.canary, lab.clock())
+    assert "its finalizer goes when a tick finds all put back" in found.next
+    assert (found.phase, found.until) == ("Terminating", lab.clock() + timedelta(minutes=10))
+
+
 def test_a_suspended_canary_says_so() -> None:
     """`spec.suspend` is the reason why nothing is due."""
     canary = a_canary(suspend=True)
@@ -98,6 +109,7 @@ def test_a_suspended_canary_says_so() -> None:
     found = view(canary, EPOCH)
     assert found.due is None
     assert found.next == "suspended by spec.suspend: only rollbacks"
+    assert found.hold == "suspended by spec.suspend"
 
 
 def test_a_paused_canary_says_so() -> None:
@@ -144,13 +156,22 @@ def test_an_invalid_spec_hides_nothing_of_the_state() -> None:
 
 
 def test_an_unreadable_state_is_a_problem_and_the_status_is_shown() -> None:
-    """What somebody broke in the annotation is named; the phase is then the one of `.status`."""
+    """What somebody broke in the annotation is named; phase and weight are then those of `.status`."""
     canary = a_canary()
     canary["metadata"]["annotations"] = {STATE: "{"}
-    canary["status"] = {"phase": "Progressing"}
+    canary["status"] = {"phase": "Progressing", "canaryWeight": 20}
     found = view(canary, EPOCH)
     assert "serinus.dev/state" in found.problems[0]
-    assert found.phase == "Progressing"
+    assert (found.phase, found.weight) == ("Progressing", 20)
+    assert found.next == "no step before the Canary is valid"
+
+
+@pytest.mark.parametrize("weight", [None, "20", 101, -1])
+def test_a_weight_that_is_none_is_not_shown(weight: object) -> None:
+    """Nothing in a status makes it impossible to look."""
+    canary = a_canary()
+    canary["status"] = {"phase": "Progressing", "canaryWeight": weight}
+    assert view(canary, EPOCH).weight == 0
 
 
 def test_why_a_canary_is_refused_is_a_problem_and_said_once() -> None:
@@ -180,7 +201,10 @@ def test_what_users_set_is_shown_and_nothing_else() -> None:
 def test_untold_messages_are_counted() -> None:
     """A webhook that is down is seen by what waits for it."""
     message = Message(kind=Kind.NORMAL, text="x", phase=Phase.PROGRESSING)
-    assert seen(State(phase=Phase.SUCCEEDED, outbox=(message, message))).untold == 2
+    later = EPOCH + timedelta(minutes=5)
+    found = seen(State(phase=Phase.SUCCEEDED, outbox=(message, message), tell_after=later))
+    assert (found.untold, found.tell_after) == (2, later)
+    assert seen(State(phase=Phase.SUCCEEDED, tell_after=later)).tell_after is None
 
 
 def test_a_view_of_every_phase_can_be_made() -> None:
