@@ -96,6 +96,17 @@ def test_too_many_requests_are_not_good(spent: dict[str, int]) -> None:
     assert "TOO MANY" in text(result)
 
 
+def test_a_figure_of_flaggers_that_was_not_seen_is_compared_with_nothing() -> None:
+    """It is left open in its column; one of ours that was not seen is not good."""
+    story = measured()
+    story.flagger.asked[:] = [asked for asked in story.flagger.asked if asked.at != at(10)]
+    result = judge(story)
+    assert result.good
+    assert {(line.flagger, line.serinus) for line in result.costs if line.what == "a failed check"} == {(None, "9")}
+    story.serinus.asked[:] = [asked for asked in story.serinus.asked if asked.at != at(10)]
+    assert not judge(story).good
+
+
 def test_a_difference_is_not_good() -> None:
     """One write more, and the whole has failed; the report shows it."""
     story = measured()
