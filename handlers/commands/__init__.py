@@ -1,1 +1,1 @@
-"""The commands that look at canaries, one file each for a cluster and for files."""
+"""The commands that look at canaries, in a cluster and in files, and the one that sends ticks."""

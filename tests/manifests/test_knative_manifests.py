@@ -1,8 +1,7 @@
 """What the manifests name is what the code has: paths, event types, settings, options."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,19 +10,27 @@ import pytest
 import yaml
 from flask import Flask
 
+from handlers.adapters.http import HttpClient
 from handlers.app import routed
 from handlers.auth import Authenticator, Review
-from handlers.cli import main
+from handlers.cli import parser
+from handlers.commands.tick import Sender, send
 from handlers.events import cloudevent
 from handlers.events.event import ALERT, CANARY_DUE, EVENTS, PING, SYNCED, TICK
 from handlers.settings import PREFIX, Settings
 from handlers.settings_table import SETTINGS
 from handlers.wiring import Wiring
+from tests.adapters import loopback
+from tests.adapters.loopback import Answer, Serve
+from tests.fakes import Clock
 from tests.lab import new_lab
 from tests.manifests.files import ALERTMANAGER, KNATIVE, containers, documents, inside, objects, paths, run
 
 HOST = "serinus.serinus.svc.cluster.local"
+MINUTE = 60
 HANDLERS = [item for item in containers() if item["name"] == "handlers"]
+
+serve = pytest.fixture(loopback.serve)
 
 
 class NoReview:
@@ -213,31 +220,28 @@ def test_the_kafka_broker_spreads_what_is_due() -> None:
     assert built["Broker", "serinus"]["metadata"]["annotations"] == {"eventing.knative.dev/broker.class": "Kafka"}
 
 
-def test_the_cron_job_sends_a_tick(tmp_path: Path) -> None:
-    """The command of the CronJob is one that the command line has; it sends a tick with its own token."""
-    heard: list[tuple[str, str, str | None]] = []
-
-    class Handlers(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            event = cloudevent.read(dict(self.headers.items()), body)
-            heard.append((self.path, event.type, self.headers["Authorization"]))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
+def test_the_cron_job_sends_ticks(tmp_path: Path, serve: Serve) -> None:
+    """The command of the CronJob is one that the command line has: ticks with its own token, as many as on Knative."""
     (job,) = (item for item in containers() if item["name"] == "tick")
+    handlers, clock = serve(lambda _: Answer(status=204)), Clock()
+    sender = Sender(http=HttpClient(), now=lambda: clock().timestamp(), sleep=clock.tick, complain=print)
     (tmp_path / "cron").write_text("a-token-of-the-tests\n")
-    with HTTPServer(("127.0.0.1", 0), Handlers) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        here = f"127.0.0.1:{server.server_port}"
-        mount = job["volumeMounts"][0]["mountPath"]
-        command = [*job["command"], *job["args"]]
-        args = [part.replace(HOST, here).replace(mount, str(tmp_path)) for part in command[1:]]
-        status = main(args)
-        server.shutdown()
+    command = [*job["command"], *job["args"]]
+    places = {f"http://{HOST}": handlers.url, job["volumeMounts"][0]["mountPath"]: str(tmp_path)}
+    args = [reduce(lambda text, place: text.replace(*place), places.items(), part) for part in command[1:]]
     assert command[0] == "serinus"
-    assert status == 0
-    assert heard == [("/", TICK, "Bearer a-token-of-the-tests")]
+    assert send(parser().parse_args(args), sender) == 0
+    heard = [(asked.path, cloudevent.read(asked.headers, asked.body).type) for asked in handlers.asked]
+    assert heard == [("/", TICK)] * 6
+    assert {asked.headers["authorization"] for asked in handlers.asked} == {"Bearer a-token-of-the-tests"}
+
+
+def test_one_clock_at_a_time() -> None:
+    """A clock ends by itself within its minute, is ended soon after it, and its place is then taken at once."""
+    (clock,) = (item for item in objects("CronJob") if item["metadata"]["name"] == "serinus-ticks")
+    (container,) = (item for item in containers() if item["name"] == "tick")
+    arguments = parser().parse_args(["tick", *container["args"]])
+    ends = clock["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+    assert clock["spec"]["schedule"] == "* * * * *"
+    assert clock["spec"]["concurrencyPolicy"] == "Forbid"
+    assert arguments.lasting.total_seconds() < MINUTE < ends < MINUTE + clock["spec"]["startingDeadlineSeconds"]
