@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PURE   := rollout events routers providers notifiers explain
-E2E    := tests/e2e tests/sandbox/api
+E2E    := tests/e2e tests/sandbox/api --ignore=tests/e2e/test_tutorial.py
 DEBIAN := prometheus prometheus-alertmanager
 
-.PHONY: demo test lint unit e2e go parity clean tools
+.PHONY: demo test lint unit e2e go parity tutorial clean tools
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.ready tools  ## one version promoted and two rolled back, on real traffic
@@ -26,7 +26,7 @@ unit: $(VENV)/.ready
 	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
 	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) \
-	  --ignore=tests/scenarios --ignore=tests/controlplane
+	  --ignore=tests/scenarios --ignore=tests/controlplane --ignore=tests/e2e/test_tutorial.py
 
 # the same scenarios and the conformance of the API on a real Kubernetes control plane, built from source at the first time;
 # or on a cluster of yours: make e2e KUBECONFIG=... (only when it is given here: one in the environment is left alone)
@@ -50,6 +50,10 @@ SET ?= all
 
 parity: $(VENV)/.ready go
 	$(BIN)/python -m tests.parity --set $(SET)
+
+# what docs/tutorial.md says to type, typed; needs kubectl, and a machine that is not busy, for it judges real latencies
+tutorial: $(VENV)/.ready tools
+	$(BIN)/pytest tests/e2e/test_tutorial.py
 
 comma := ,
 space := $(subst ,, )
