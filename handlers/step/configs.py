@@ -16,7 +16,6 @@ from handlers.rollout.objects.configs import (
     copy_of,
     digest,
     opted_out,
-    previous_name,
     ref_of,
     references,
     same_contents,
@@ -58,10 +57,12 @@ def read(world: World, canary: Canary, target: Object, primary: Object | None, k
             digests[name] = found
     copies = {name: copy_name(canary, name, there) for name in digests if name in there}
     left = {name: copy_name(canary, name, there) for name in before if name not in copies}
-    for name, own in ((name, own) for name, copy in {**left, **copies}.items() for own in (copy, previous_name(copy))):
-        objects[ref_of(canary.namespace, name, own)] = there.get(f"{name.partition('/')[0]}/{own}")
     missing = tuple(name for name, needed in names.items() if needed and name not in there)
-    return Configs(digests=digests, copies=copies, left=left, missing=missing), objects
+    configs = Configs(digests=digests, copies=copies, left=left, missing=missing)
+    for name in configs.all_copies:
+        for ref in configs.copy_refs(canary.namespace, name):
+            objects[ref] = there.get(f"{name.partition('/')[0]}/{ref.name}")
+    return configs, objects
 
 
 def _digest(name: str, obj: Object | None, known: State, *, fresh: bool, needed: bool) -> str:
@@ -107,10 +108,9 @@ def with_stale(world: World, scene: Scene) -> Scene:
 
 
 def _in_full(world: World, scene: Scene, sources: Iterable[str], copies: Iterable[str]) -> Scene:
-    namespace, names = scene.canary.namespace, scene.configs.all_copies
+    namespace = scene.canary.namespace
     refs = [ref_of(namespace, config) for config in sources]
-    for config in copies:
-        refs += [ref_of(namespace, config, name) for name in (names[config], previous_name(names[config]))]
+    refs += [ref for config in copies for ref in scene.configs.copy_refs(namespace, config)]
     wanted = [ref for ref in refs if scene.found(ref) is not None]
     full = dict(zip(wanted, world.read(wanted), strict=True))
     for ref, obj in full.items():
@@ -122,23 +122,21 @@ def _in_full(world: World, scene: Scene, sources: Iterable[str], copies: Iterabl
 def rendered(scene: Scene, config: str, *, before: bool = False) -> tuple[Ref, Object]:
     """A copy as it must be, or as it was before. Raises BadCanary when what is there cannot be made into it."""
     namespace, prefixes = scene.canary.namespace, scene.snapshot.options.include_label_prefixes
-    name = scene.configs.all_copies[config]
-    source = scene.found(ref_of(namespace, config, previous_name(name) if before else ""))
+    ref, previous = scene.configs.copy_refs(namespace, config)
+    source = scene.found(previous if before else ref_of(namespace, config))
     assert source is not None  # noqa: S101  only what exists has a copy
-    ref = ref_of(namespace, config, name)
     said = copied(source) if before else digest(config, source)
     return ref, copy_of(scene.canary, said, source, ref, scene.found(ref), prefixes)
 
 
 def _kept(scene: Scene, config: str) -> tuple[Ref, Object] | None:
     """What a copy says, kept under another name, if that is what the primary was made with (protocol rule 19)."""
-    namespace, name = scene.canary.namespace, scene.configs.copies[config]
-    copy = scene.found(ref_of(namespace, config, name))
+    ref, previous = scene.configs.copy_refs(scene.canary.namespace, config)
+    copy = scene.found(ref)
     wanted = carried(scene.found(scene.canary.primary)).get(config)
     if copy is None or wanted is None or copied(copy) != wanted or wanted == scene.configs.digests[config]:
         return None
-    ref = ref_of(namespace, config, previous_name(name))
-    return ref, copy_of(scene.canary, wanted, copy, ref, scene.found(ref), ())
+    return previous, copy_of(scene.canary, wanted, copy, previous, scene.found(previous), ())
 
 
 def all_rendered(scene: Scene) -> list[tuple[Ref, Object]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.objects import Object, Ref, generation, resource_version
 from handlers.rollout.objects.autoscalers import paused
-from handlers.rollout.objects.configs import NONE, Configs, previous_name, ref_of, stale
+from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
 from handlers.rollout.objects.ownership import managed_fields
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import Canary
@@ -74,15 +74,12 @@ def whole(canary: Canary, known: State | None) -> bool:
 
 def copies_among(configs: Configs, namespace: str, objects: Found) -> Mapping[str, Object | None]:
     """The copies of configs among what was read, by config."""
-    return {config: objects.get(ref_of(namespace, config, name)) for config, name in configs.all_copies.items()}
+    return {config: objects.get(configs.copy_refs(namespace, config)[0]) for config in configs.all_copies}
 
 
 def stale_among(configs: Configs, canary: Canary, objects: Found) -> Mapping[str, bool]:
     """The configs whose copy is not what the primary was made with, among what was read."""
-    previous = {
-        config: objects.get(ref_of(canary.namespace, config, previous_name(name)))
-        for config, name in configs.all_copies.items()
-    }
+    previous = {config: objects.get(configs.copy_refs(canary.namespace, config)[1]) for config in configs.all_copies}
     return stale(configs, copies_among(configs, canary.namespace, objects), previous, objects.get(canary.primary))
 
 

@@ -16,7 +16,7 @@ from handlers.rollout.decision import Decision, settle
 from handlers.rollout.facts import live, mine
 from handlers.rollout.freeze import Namespace
 from handlers.rollout.objects import Object, Ref, annotations, finalizers, resource_version, revision
-from handlers.rollout.objects.configs import previous_name, ref_of, references
+from handlers.rollout.objects.configs import references
 from handlers.rollout.projection import project
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
@@ -175,9 +175,8 @@ class _Attempt:
         canary = self.scene.canary
         refs = [canary.route_ref]
         if claim.intent in (Intent.PROMOTE, Intent.BOOTSTRAP):
-            copies = self.scene.configs.all_copies.items()
-            names = [(config, name) for config, copy in copies for name in (copy, previous_name(copy))]
-            refs += [ref_of(canary.namespace, config, name) for config, name in names]
+            configs = self.scene.configs
+            refs += [ref for config in configs.all_copies for ref in configs.copy_refs(canary.namespace, config)]
             refs.append(canary.primary)
         for ref in refs:
             if old := self.scene.found(ref):

@@ -17,7 +17,6 @@ from handlers.rollout.objects.configs import (
     copy_of,
     digest,
     opted_out,
-    previous_name,
     ref_of,
     references,
     said,
@@ -214,7 +213,8 @@ def test_a_config_says_where_it_lives() -> None:
 
 def test_what_a_copy_said_has_a_name_of_its_own() -> None:
     """Beside the copy, whatever that is called."""
-    assert previous_name("app-podinfo-primary") == "app-podinfo-primary-previous"
+    found = Configs(copies={"secret/app": "app-podinfo-primary"}).copy_refs("shop", "secret/app")
+    assert found == (Ref(SECRET, "shop", "app-podinfo-primary"), Ref(SECRET, "shop", "app-podinfo-primary-previous"))
 
 
 def copied(source: dict[str, Any], existing: dict[str, Any] | None = None, kind: str = "configmap") -> dict[str, Any]:

@@ -50,6 +50,11 @@ class Configs:
         """The names of all copies that primary or target have to do with, by config."""
         return {**self.left, **self.copies}
 
+    def copy_refs(self, namespace: str, config: str) -> tuple[Ref, Ref]:
+        """Where the copy of a config lives, and what that said before, until the primary has followed it."""
+        name = self.all_copies[config]
+        return ref_of(namespace, config, name), ref_of(namespace, config, f"{name}-previous")
+
 
 NONE = Configs()
 
@@ -127,11 +132,6 @@ def copy_name(canary: Canary, config: str, there: Mapping[str, Object]) -> str:
     first = f"{name}-primary"
     existing = there.get(f"{kind}/{first}")
     return first if existing is None or only_ours(existing, canary) else f"{name}-{canary.name}-primary"
-
-
-def previous_name(copy: str) -> str:
-    """What a copy said before is kept here until the primary has followed it."""
-    return f"{copy}-previous"
 
 
 def only_ours(obj: Object, canary: Canary) -> bool:
