@@ -15,11 +15,10 @@ from handlers.errors import BadEvent, SerinusError
 from handlers.events import alertmanager, cloudevent
 from handlers.events.event import ALERT, CANARY_DUE, SYNCED, Event
 from handlers.events.tick import tick
-from handlers.rollout.objects import CANARY, Ref, metadata
-from handlers.rollout.state import Kind, Message, Phase
+from handlers.rollout.objects import CANARY, Ref
 from handlers.step.ports import World
 from handlers.step.sweep import Subject
-from handlers.step.tell import record
+from handlers.step.tell import warn
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +44,9 @@ def handle(world: World, namespaces: Sequence[str], headers: Mapping[str, str], 
     text = _text(event)
     log.error("dead letter: %s", text)
     for subject in _subjects(world, namespaces, event):
-        raw = subject.listed if subject.listed is not None else world.cluster.get(subject.ref)
+        raw = subject.read(world)
         if raw is not None:
-            told = f"dead-letter {event.source} {event.id}"
-            message = Message(kind=Kind.WARNING, text=text, phase=Phase.INITIALIZING, id=told)
-            record(world, subject.ref, str(metadata(raw).get("uid", "")), message)
+            warn(world, subject.ref, raw, text, id=f"dead-letter {event.source} {event.id}")
 
 
 def _text(event: Event) -> str:

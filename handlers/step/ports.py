@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
 from handlers.notifiers.knative import Sink
@@ -172,8 +173,4 @@ class World:
 
     def read(self, refs: Iterable[Ref]) -> "list[Object | None]":
         """Several objects, in the order of the refs, read together; None for what does not exist."""
-
-        def reader(ref: Ref) -> Callable[[], Object | None]:
-            return lambda: self.cluster.get(ref)
-
-        return list(self.together([reader(ref) for ref in refs]))
+        return list(self.together([partial(self.cluster.get, ref) for ref in refs]))

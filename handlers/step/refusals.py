@@ -6,28 +6,32 @@ from functools import partial
 
 from handlers.errors import BadCanary, SerinusError
 from handlers.rollout import state
-from handlers.rollout.objects import CANARY, Object, Ref, annotations, generation, metadata, resource_version
+from handlers.rollout.objects import CANARY, Object, Ref, annotations, generation, resource_version
 from handlers.rollout.refusal import REFUSED, rival, shown
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.state import Kind, Message, Phase, State
+from handlers.rollout.state import State
 from handlers.step.gather import goes_back
 from handlers.step.lists import Lists
 from handlers.step.ports import World
-from handlers.step.tell import record
+from handlers.step.tell import warn
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A Canary of a list as a step would take it; `why`: the step would refuse it, in the words of `gather`."""
+    """A Canary of a list as a step would take it; `why`: the step would refuse it, in the words of `gather`.
+
+    `back`: the step would go back, or finish that.
+    """
 
     ref: Ref
     raw: Object
     known: State | None = None
     canary: Canary | None = None
     why: str = ""
+    back: bool = False
 
     @property
     def untold(self) -> bool:
@@ -46,7 +50,7 @@ def judged(world: World, lists: Lists, ref: Ref) -> Listed:
         return Listed(ref, raw, known, why=str(error))
     others = partial(Ref, CANARY, ref.namespace)
     why = rival(canary, lists.others.get(canary.primary), lambda name: lists.canaries.get(others(name)))
-    return Listed(ref, raw, known, canary, "" if canary.deleting else why)
+    return Listed(ref, raw, known, canary, "" if canary.deleting else why, back)
 
 
 def remember(world: World, listed: Listed) -> Listed:
@@ -69,6 +73,5 @@ def remember(world: World, listed: Listed) -> Listed:
 
 
 def tell_refused(world: World, ref: Ref, raw: Object, why: str) -> None:
-    """An Event on the Canary, one for each version of it: the user looks there and not into our log."""
-    message = Message(kind=Kind.WARNING, text=why, phase=Phase.INITIALIZING, id=f"invalid.{generation(raw)}")
-    record(world, ref, str(metadata(raw).get("uid", "")), message)
+    """An Event on the Canary, one for each version of it."""
+    warn(world, ref, raw, why, id=f"invalid.{generation(raw)}")

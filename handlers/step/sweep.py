@@ -16,7 +16,7 @@ from handlers.rollout.freeze import Namespace
 from handlers.rollout.objects import Object, Ref
 from handlers.rollout.projection import project
 from handlers.rollout.snapshot import Cause
-from handlers.step.gather import freezable, goes_back
+from handlers.step.gather import freezable
 from handlers.step.lists import read_lists
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Request, World
@@ -39,6 +39,10 @@ class Subject:
     ref: Ref
     listed: Object | None = None
     namespace: Namespace | None = None
+
+    def read(self, world: World) -> Object | None:
+        """The Canary, as listed or from the cluster; None when it is gone."""
+        return self.listed if self.listed is not None else world.cluster.get(self.ref)
 
 
 Handle = Callable[[World, Subject, Cause], SerinusError | None]
@@ -91,7 +95,7 @@ def _announced(world: World, subject: Subject, cause: Cause) -> SerinusError | N
 
 
 def _tell(world: World, subject: Subject, error: SerinusError) -> None:
-    raw = subject.listed if subject.listed is not None else world.cluster.get(subject.ref)
+    raw = subject.read(world)
     if raw is not None:
         tell_refused(world, subject.ref, raw, str(error))
 
@@ -145,4 +149,4 @@ def _waiting(world: World, item: Listed, seen: Mapping[str, str]) -> tuple[datet
     if not stale and not wants_a_look(canary, known, seen, world.now()):
         return None
     since = known.stepped if known and known.stepped else _LONG_AGO
-    return since, Subject(item.ref, item.raw), freezable(canary, known, back=goes_back(item.raw, known))
+    return since, Subject(item.ref, item.raw), freezable(canary, known, back=item.back)

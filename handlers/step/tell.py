@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from handlers.errors import BadCanary, SerinusError, Unavailable
 from handlers.notifiers import slack
-from handlers.rollout.objects import CANARY, EVENT, Ref, timestamp
+from handlers.rollout.objects import CANARY, EVENT, Object, Ref, metadata, timestamp
 from handlers.rollout.objects.ownership import MANAGER
 from handlers.rollout.spec.analysis import Hook, Webhook
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.state import Kind, Message, State
+from handlers.rollout.state import Kind, Message, Phase, State
 from handlers.rollout.webhook import (
     Answer,
     Notice,
@@ -162,6 +162,12 @@ def event_hooks(world: World, canary: Canary) -> tuple[Webhook, ...]:
     """A canary's own event webhooks stand in for the one of the settings (events.go, sendEventToWebhook)."""
     own, url = canary.analysis.hooks(Hook.EVENT), world.config.event_webhook
     return own or ((Webhook(type=Hook.EVENT, name="events", url=url),) if url else ())
+
+
+def warn(world: World, canary: Ref, raw: Object, text: str, *, id: str) -> None:  # noqa: A002  as a message calls it
+    """A Kubernetes Event of what no step of a canary has to tell: the user looks there and not into our log."""
+    message = Message(kind=Kind.WARNING, text=text, phase=Phase.INITIALIZING, id=id)
+    record(world, canary, str(metadata(raw).get("uid", "")), message)
 
 
 def record(world: World, canary: Ref, uid: str, message: Message) -> None:

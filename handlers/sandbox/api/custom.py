@@ -9,8 +9,6 @@ from handlers.sandbox.api.status import Cause, Json
 from handlers.sandbox.api.store import Name, Store
 from handlers.sandbox.api.typed import OBJECT_META
 
-OPEN: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-
 
 def register(store: Store, name: Name) -> None:
     """Serve the resource of a stored definition, and say so in its conditions."""
