@@ -69,8 +69,8 @@ class ControlPlane:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def kubeconfig(self, user: str, *, token: str = "") -> Path:
-        """A kubeconfig of a user of the token file, or of whoever has this token."""
+    def kubeconfig(self, user: str) -> Path:
+        """A kubeconfig of one of the users."""
         path = self.directory / f"{user}.kubeconfig"
         cluster = {"server": self.url, "certificate-authority": str(self.directory / "certs" / "apiserver.crt")}
         context = {"cluster": "plane", "user": user, "namespace": "default"}
@@ -79,7 +79,7 @@ class ControlPlane:
             "kind": "Config",
             "current-context": "plane",
             "clusters": [{"name": "plane", "cluster": cluster}],
-            "users": [{"name": user, "user": {"token": token or self._tokens[user]}}],
+            "users": [{"name": user, "user": {"token": self._tokens[user]}}],
             "contexts": [{"name": "plane", "context": context}],
         }
         path.touch(mode=0o600)

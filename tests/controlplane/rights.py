@@ -212,11 +212,7 @@ def scaled(site: Site) -> None:
 
 def brokered(site: Site) -> None:
     """An event with a service account's token for our audience is taken."""
-    spec = {"audiences": [AUDIENCE], "expirationSeconds": 600}
-    wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-    accounts = Resource("v1", "serviceaccounts")
-    meta = {"metadata": {"namespace": account.NAMESPACE}}
-    token = site.plane.kube.create(accounts, wanted | meta, "default", "token")["status"]["token"]
+    token = account.token_of(site.plane.kube, "default", AUDIENCE)
     headers = {"ce-id": "1", "ce-source": "/s", "ce-type": "dev.serinus.nothing", "ce-specversion": "1.0"}
     answer = site.town.handlers.post("/", headers=headers | {"Authorization": f"Bearer {token}"}, data="")
     assert answer.status_code == 204, answer.text

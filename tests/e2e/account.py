@@ -32,13 +32,20 @@ def kubeconfig_of(sandbox: Sandbox, account: str, directory: Path) -> Path:
     return kubeconfig(sandbox.kube, sandbox.kubeconfig, account, directory)
 
 
-def kubeconfig(kube: Kube, like: Path, account: str, directory: Path) -> Path:
-    """Another kubeconfig for the same cluster, with a token of a service account that is there already."""
+def token_of(kube: Kube, account: str, *audiences: str) -> str:
+    """A token of a service account that is there already, for the API server unless for these audiences."""
+    spec = {"expirationSeconds": 7200} | ({"audiences": list(audiences)} if audiences else {})
     wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": {"namespace": NAMESPACE}}
-    token = kube.create(_ACCOUNTS, wanted | {"spec": {"expirationSeconds": 7200}}, account, "token")["status"]["token"]
+    return str(kube.create(_ACCOUNTS, wanted | {"spec": spec}, account, "token")["status"]["token"])
+
+
+def kubeconfig(kube: Kube, like: Path, account: str, directory: Path, *, server: str = "") -> Path:
+    """Another kubeconfig for the same cluster, or for this way to it, with a token of a service account."""
     config = yaml.safe_load(like.read_text())
     user = config["contexts"][0]["context"]["user"]
-    config["users"] = [{"name": user, "user": {"token": token}}]
+    config["users"] = [{"name": user, "user": {"token": token_of(kube, account)}}]
+    if server:
+        config["clusters"][0]["cluster"]["server"] = server
     path = directory / f"{account}.kubeconfig"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(config))

@@ -16,9 +16,10 @@ from handlers.sandbox.process import SandboxError, free_port, wait_for
 from handlers.sandbox.sandbox import Options, Sandbox
 from tests.adapters import loopback
 from tests.adapters.loopback import Answer, Asked
-from tests.controlplane.control_plane import ControlPlane
+from tests.controlplane.control_plane import ADMIN, ControlPlane
 from tests.controlplane.definitions import definitions
 from tests.controlplane.senders.relay import Relay
+from tests.e2e import account
 from tests.e2e.town import PATIENCE, App, Town
 from tests.manifests.files import KNATIVE, objects
 
@@ -184,10 +185,4 @@ def _kubeconfig(plane: ControlPlane, server: str, directory: Path) -> Path:
     installed = yaml.safe_load_all(plane.kubectl("kustomize", str(KNATIVE / "default")))
     rights = [item for item in installed if item["kind"] in RIGHTS]
     plane.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(rights))
-    token = plane.kubectl("create", "token", "serinus", "--namespace=serinus").strip()
-    config = yaml.safe_load(plane.kubeconfig("serinus-account", token=token).read_text())
-    config["clusters"][0]["cluster"]["server"] = server
-    path = directory / "handlers.kubeconfig"
-    path.touch(mode=0o600)
-    path.write_text(yaml.safe_dump(config))
-    return path
+    return account.kubeconfig(plane.kube, plane.kubeconfig(ADMIN), account.HANDLERS, directory, server=server)

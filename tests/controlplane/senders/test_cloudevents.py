@@ -23,7 +23,8 @@ from tests.controlplane.senders.knative import (
     trigger_for,
 )
 from tests.controlplane.senders.site import Site, statuses, steps, version
-from tests.controlplane.senders.tokens import signed_anew, token_of
+from tests.controlplane.senders.tokens import signed_anew
+from tests.e2e.account import token_of
 from tests.e2e.town import App
 
 Event = Mapping[str, Any]
@@ -40,7 +41,7 @@ def accounts(site: Site) -> None:
 @pytest.fixture
 def token(site: Site) -> str:
     """A token of the Trigger for ticks, for the handlers."""
-    return token_of(site.plane, TICK_ACCOUNT, AUDIENCE)
+    return token_of(site.plane.kube, TICK_ACCOUNT, AUDIENCE)
 
 
 def event(kind: str, data: Any, **more: str) -> Event:
@@ -131,23 +132,23 @@ def no_token(_: Site) -> str:
 
 def for_others(site: Site) -> str:
     """Of the right account, for another audience."""
-    return token_of(site.plane, TICK_ACCOUNT, "another")
+    return token_of(site.plane.kube, TICK_ACCOUNT, "another")
 
 
 def of_nobody_listed(site: Site) -> str:
     """Of an account of the same namespace that is not listed."""
-    return token_of(site.plane, "default", AUDIENCE)
+    return token_of(site.plane.kube, "default", AUDIENCE)
 
 
 def of_yesterday(site: Site) -> str:
     """Of the right account, with a good signature, and expired."""
-    return signed_anew(token_of(site.plane, TICK_ACCOUNT, AUDIENCE), hours_ago=24)
+    return signed_anew(token_of(site.plane.kube, TICK_ACCOUNT, AUDIENCE), hours_ago=24)
 
 
 def of_a_former_account(site: Site) -> str:
     """Of an account that has been deleted, and made anew under its name."""
     name = account_of(trigger_for(CANARY_DUE))
-    found = token_of(site.plane, name, AUDIENCE)
+    found = token_of(site.plane.kube, name, AUDIENCE)
     site.plane.kubectl("delete", "serviceaccount", name, "--namespace=serinus")
     account(site, name)
     return found
@@ -155,7 +156,7 @@ def of_a_former_account(site: Site) -> str:
 
 def forged(site: Site) -> str:
     """A good one, with another signature."""
-    head, claims, _ = token_of(site.plane, TICK_ACCOUNT, AUDIENCE).split(".")
+    head, claims, _ = token_of(site.plane.kube, TICK_ACCOUNT, AUDIENCE).split(".")
     return f"{head}.{claims}.c2lnbmF0dXJl"
 
 

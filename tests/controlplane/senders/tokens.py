@@ -1,4 +1,4 @@
-"""Tokens of service accounts: from the API server's TokenRequest, and one that it signed whose time is over."""
+"""A token of a service account that the API server has signed, and whose time is over."""
 
 import base64
 import json
@@ -6,16 +6,11 @@ import subprocess
 from typing import Any
 
 from handlers.sandbox.process import find_program
-from tests.controlplane.control_plane import TLS, ControlPlane
+from tests.controlplane.control_plane import TLS
 
 HOUR = 3600
 COORDINATE = 32
 """Bytes of a number of the curve P-256."""
-
-
-def token_of(plane: ControlPlane, account: str, audience: str) -> str:
-    """A token of a service account of the namespace `serinus`."""
-    return plane.kubectl("create", "token", account, "--namespace=serinus", f"--audience={audience}").strip()
 
 
 def signed_anew(token: str, *, hours_ago: int) -> str:
