@@ -89,6 +89,8 @@ def test_every_panel_has_data(scraped: Scraped) -> None:
         seen = 'flagger_canary_successes_total{namespace="$namespace"}'  # the handlers list the Canaries now and then
         wait_for(lambda: bool(scraped.ask(seen)), "the success is scraped", PATIENCE)
         app.push("3-errors50")
+        app.until("Progressing", 30)
+        app.measure(500)
         app.until("Failed")
         missing: list[str] = []
         asked = list(questions())

@@ -40,6 +40,8 @@ def test_the_metrics_of_a_bad_version_roll_it_back(measured: App) -> None:
     app.start("1", MEASURED)
     with app.traffic() as traffic:
         app.push("2-errors")
+        app.until("Progressing", 30)
+        app.measure(500)
         app.until("Failed")
         assert app.promoted == "app:1"
     assert _measured_errors(app)
@@ -56,6 +58,8 @@ def test_the_life_of_a_canary(measured: App) -> None:
     before = app.deployment()["metadata"]["annotations"]["serinus.dev/promoted"]
     with app.traffic(), app.traffic("/status/500"):
         app.push("2")
+        app.until("Progressing", 30)
+        app.measure(500)
         app.until("Failed")
         assert _measured_errors(app)
         app.push("1")
@@ -64,10 +68,12 @@ def test_the_life_of_a_canary(measured: App) -> None:
         assert app.deployment()["metadata"]["annotations"]["serinus.dev/promoted"] == before
         app.push("2")
         app.until("Progressing", 30)
+        app.measure(500)
         app.until("Failed")
     with app.traffic():
         app.push("2", touched="once")
         app.until("Progressing", 30)
+        app.measure(200)
         app.until("Succeeded")
     assert app.promoted == "app:2"
     app.serves_only("2")

@@ -29,7 +29,7 @@ CRON_JOBS = Resource("batch/v1", "cronjobs")
 DEPLOYMENTS = Resource("apps/v1", "deployments")
 JOBS = Resource("batch/v1", "jobs")
 TOKEN = "a-token-of-the-tests"
-PATIENCE = 30
+PATIENCE = 60
 """Seconds until something must have happened."""
 
 
