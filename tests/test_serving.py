@@ -124,9 +124,9 @@ def test_a_step_in_hand_is_finished(start: Start, serve: Serve, tmp_path: Path) 
         idle.request("GET", "/healthz/live")
         assert idle.getresponse().read() == b"ok\n"
         tick = pool.submit(served.post, "/?token=hunter2", PING)
-        wait_for(lambda: bool(hooks.asked), "the webhook is asked", 20)
+        wait_for(lambda: bool(hooks.asked), "the webhook is asked", 30)
         served.process.terminate()
-        wait_for(served.refuses, "new connections are refused", 10)
+        wait_for(served.refuses, "new connections are refused", 30)
         assert not tick.done()
         go_on.set()
         assert tick.result(20) == 204

@@ -70,7 +70,7 @@ class Scraped:
         return [series["metric"] for series in found["result"] if any(value != "NaN" for _, value in series["values"])]
 
     def _get(self, path: str, **fields: str) -> dict[str, Any]:
-        answer = urllib3.request("GET", f"{self._prometheus.url}/api/v1/{path}", fields=fields, timeout=5)
+        answer = urllib3.request("GET", f"{self._prometheus.url}/api/v1/{path}", fields=fields, timeout=20)
         assert answer.status == 200, answer.data
         data: dict[str, Any] = json.loads(answer.data)["data"]
         return data

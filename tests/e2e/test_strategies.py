@@ -192,7 +192,7 @@ def test_tcp_connections_are_split(app: App) -> None:
 
 def _connection(app: App) -> str:
     """The version that answers a connection of its own."""
-    with socket.create_connection(app.sandbox.tcp_address(app.namespace, "app", 6379), timeout=5) as connection:
+    with socket.create_connection(app.sandbox.tcp_address(app.namespace, "app", 6379), timeout=30) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     return answer.partition("x-version: ")[2].partition("\r\n")[0]

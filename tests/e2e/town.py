@@ -25,7 +25,7 @@ SCALE = 30
 PATIENCE = 60
 """Seconds until something must have happened, on a machine that has much else to do; mostly it takes less than one."""
 
-_http = urllib3.PoolManager(maxsize=8, retries=False, timeout=urllib3.Timeout(5))
+_http = urllib3.PoolManager(maxsize=8, retries=False, timeout=urllib3.Timeout(20))
 _numbers = count(1)
 
 

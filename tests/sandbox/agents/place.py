@@ -82,4 +82,4 @@ class Place:
 
     def eventually(self, check: Callable[[], bool], what: str) -> None:
         """Wait for a condition; the agents act within fractions of a second, so the limit is for a busy machine."""
-        wait_for(check, what, seconds=20)
+        wait_for(check, what, seconds=30)

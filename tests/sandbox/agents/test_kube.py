@@ -51,10 +51,10 @@ def test_an_informer_follows_changes() -> None:
         informer.start()
         assert informer.synced(10)
         kube.create(SERVICES, a_service("one"))
-        wait_for(lambda: names(informer) == ["one"], "the new object is seen", 10)
+        wait_for(lambda: names(informer) == ["one"], "the new object is seen", 30)
         assert changed.is_set()
         kube.delete(SERVICES, "default", "one")
-        wait_for(lambda: names(informer) == [], "the deletion is seen", 10)
+        wait_for(lambda: names(informer) == [], "the deletion is seen", 30)
         informer.stop()
 
 
@@ -66,7 +66,7 @@ def test_an_informer_lists_anew_when_its_version_is_gone() -> None:
         kube.create(SERVICES, a_service("old"))
         informer = Informer(kube, SERVICES)
         informer.start()
-        wait_for(lambda: names(informer) == ["old"], "the first list", 10)
+        wait_for(lambda: names(informer) == ["old"], "the first list", 30)
     cluster.call("DELETE", SERVICES.path("default", "old"))
     for number in range(5):
         cluster.call("POST", SERVICES.path("default"), a_service(f"new{number}"))
@@ -74,7 +74,7 @@ def test_an_informer_lists_anew_when_its_version_is_gone() -> None:
         with pytest.raises(ApiError) as error:
             list(kube.watch(SERVICES, "1", 1))
         assert error.value.status == 410
-        wait_for(lambda: names(informer) == [f"new{number}" for number in range(5)], "the new list", 10)
+        wait_for(lambda: names(informer) == [f"new{number}" for number in range(5)], "the new list", 30)
         informer.stop()
 
 

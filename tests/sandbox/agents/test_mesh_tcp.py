@@ -77,8 +77,9 @@ def test_the_oldest_virtual_service_of_a_service_counts() -> None:
 def connections(place: Place, number: int) -> Counter[str]:
     """Which version took each of so many connections to the TCP port of `app`; `closed` where nobody did."""
     found = Counter[str]()
+    address = place.sandbox.tcp_address(place.namespace, "app", 6379)
     for _ in range(number):
-        with socket.create_connection(place.sandbox.tcp_address(place.namespace, "app", 6379), timeout=5) as connection:
+        with socket.create_connection(address, timeout=30) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
         found[answer.partition("x-version: ")[2].partition("\r\n")[0] or "closed"] += 1

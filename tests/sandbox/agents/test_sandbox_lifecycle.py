@@ -51,7 +51,7 @@ def test_stop_leaves_nothing(sandbox: Sandbox) -> None:
         """Its threads. Those without a name of ours may answer for another sandbox of this process."""
         return [thread.name for thread in set(threading.enumerate()) - threads if thread.name.startswith(THREADS)]
 
-    wait_for(lambda: not left(), "no thread of it is left", 5)
+    wait_for(lambda: not left(), "no thread of it is left", 30)
     other.stop()
 
 

@@ -60,7 +60,7 @@ def test_a_posted_alert_reaches_the_webhook(metrics: Sandbox, webhook: tuple[str
     url, inbox = webhook
     metrics.alertmanager.set_config(webhook_config(url))
     metrics.alertmanager.post([{"labels": {"alertname": "posted", "canary": "app"}}])
-    body = inbox.get(timeout=10)
+    body = inbox.get(timeout=30)
     assert body["alerts"][0]["labels"] == {"alertname": "posted", "canary": "app"}
     assert body["status"] == "firing"
 
@@ -73,7 +73,7 @@ def test_a_rule_fires_through_to_the_webhook(metrics: Sandbox, webhook: tuple[st
     metrics.prometheus.set_rules([{"name": "test", "interval": "500ms", "rules": [rule]}])
     names = set[str]()
     while "Always" not in names:  # the other test's alert may still be about to resolve
-        names = {alert["labels"]["alertname"] for alert in inbox.get(timeout=20)["alerts"]}
+        names = {alert["labels"]["alertname"] for alert in inbox.get(timeout=30)["alerts"]}
     metrics.prometheus.set_rules([])
 
 

@@ -63,9 +63,9 @@ def test_no_request_is_lost_while_a_deployment_rolls(place: Place) -> None:
     place.eventually(lambda: place.answers(1) == {"1": 1}, "the Service answers")
     with Traffic(place.sandbox.ingress_url, f"app.{place.namespace}", rate=100) as traffic:
         place.deployment("app", "2", replicas=2)
-        wait_for(lambda: "2" in traffic.summary().versions, "the new version answers", 10)
+        wait_for(lambda: "2" in traffic.summary().versions, "the new version answers", 30)
         place.deployment("app", "3", replicas=2)
-        wait_for(lambda: "3" in traffic.summary().versions, "the newest version answers", 10)
+        wait_for(lambda: "3" in traffic.summary().versions, "the newest version answers", 30)
         place.eventually(lambda: len(place.pods()) == 2, "the old pods are gone")
     found = traffic.stop()
     assert found.lost == []
@@ -79,7 +79,7 @@ def test_no_request_is_lost_while_weights_change(place: Place) -> None:
     with Traffic(place.sandbox.ingress_url, f"app.{place.namespace}", rate=100) as traffic:
         for step in range(1, 21):
             place.virtual_service(place.weights(5 * step))
-            wait_for(partial(more_than, traffic, traffic.summary().count + 3), "requests go on", 5)
+            wait_for(partial(more_than, traffic, traffic.summary().count + 3), "requests go on", 30)
     found = traffic.stop()
     assert found.failed == []
     assert set(found.versions) == {"1", "2"}
@@ -113,7 +113,7 @@ def test_tags_make_a_version_fail(place: Place) -> None:
     place.service("app", "app")
     place.eventually(lambda: place.answers(1) == {"2-errors30": 1}, "the pod answers")
     with Traffic(place.sandbox.ingress_url, f"app.{place.namespace}", rate=200) as traffic:
-        wait_for(lambda: traffic.summary().count >= 100, "a hundred answers", 10)
+        wait_for(lambda: traffic.summary().count >= 100, "a hundred answers", 30)
     found = traffic.stop()
     assert found.lost == []
     assert abs(len(found.failed) / found.count - 0.3) < 0.02
@@ -143,7 +143,7 @@ def test_a_request_that_no_pod_answers_is_lost_with_the_proxys_reason(place: Pla
     place.service("app", "nobody")
     place.eventually(lambda: place.answers(1) == {"503": 1}, "Envoy knows the Service")
     with Traffic(place.sandbox.ingress_url, f"app.{place.namespace}") as traffic:
-        wait_for(partial(more_than, traffic, 3), "some requests are over", seconds=20)
+        wait_for(partial(more_than, traffic, 3), "some requests are over", seconds=30)
     found = traffic.stop()
     assert len(found.lost) == found.count
     assert {(answer.status, answer.error) for answer in found.lost} == {(503, "no healthy upstream")}

@@ -94,6 +94,6 @@ def test_get_watch(kubectl: Kubectl, api: Api, canaries: str) -> None:
     """kubectl get -w shows what is there and ends when it is told to."""
     api.post(canaries, canary())
     shown = kubectl(
-        "get", "canary", "podinfo", "--watch", "--output-watch-events", "--request-timeout=1s", "-o", "name"
+        "get", "canary", "podinfo", "--watch", "--output-watch-events", "--request-timeout=3s", "-o", "name"
     )
     assert "canary.flagger.app/podinfo" in shown

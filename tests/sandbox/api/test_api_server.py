@@ -122,7 +122,7 @@ def test_a_kubeconfig_names_the_server(tmp_path: Path) -> None:
 def test_connections_are_kept_alive() -> None:
     """Many requests go through one connection, and a chunked body is read."""
     with Server(Cluster()) as server:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
         connection.request("GET", "/version")
         assert connection.getresponse().read()
         first = connection.sock
@@ -137,7 +137,7 @@ def test_connections_are_kept_alive() -> None:
 
 def test_a_watch_sends_its_head_at_once() -> None:
     """Headers come before the first event, so that a quiet watch does not block its client."""
-    with Server(Cluster()) as server, socket.create_connection((server.host, server.port), timeout=5) as client:
+    with Server(Cluster()) as server, socket.create_connection((server.host, server.port), timeout=30) as client:
         client.sendall(b"GET /api/v1/pods?watch=true&resourceVersion=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
 
@@ -145,7 +145,7 @@ def test_a_watch_sends_its_head_at_once() -> None:
 def test_stopping_ends_open_watches() -> None:
     """A client that watches sees the end of the stream when the server stops."""
     server = Server(Cluster()).start()
-    with socket.create_connection((server.host, server.port), timeout=5) as client:
+    with socket.create_connection((server.host, server.port), timeout=30) as client:
         client.sendall(b"GET /api/v1/pods?watch=true&resourceVersion=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         client.recv(4096)
         server.stop()
@@ -159,10 +159,10 @@ def test_a_client_that_leaves_frees_its_watch() -> None:
     """The thread of a watch ends soon after its client has gone."""
     with Server(Cluster()) as server:
         before = set(threading.enumerate())
-        client = socket.create_connection((server.host, server.port), timeout=5)
+        client = socket.create_connection((server.host, server.port), timeout=30)
         client.sendall(b"GET /api/v1/pods?watch=true&resourceVersion=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         client.recv(4096)
         (watching,) = set(threading.enumerate()) - before
         client.close()
-        watching.join(timeout=5)
+        watching.join(timeout=30)
         assert not watching.is_alive()

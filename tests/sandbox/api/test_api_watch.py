@@ -109,5 +109,5 @@ def test_closing_a_watch_ends_it_at_once() -> None:
     thread = threading.Thread(target=lambda: found.append(list(reply.watch or ())))
     thread.start()
     reply.watch.close()
-    thread.join(timeout=5)
+    thread.join(timeout=30)
     assert found == [[]]
