@@ -132,7 +132,7 @@ class Informers:
         for informer in self._by_resource.values():
             informer.start()
 
-    def synced(self, timeout: float = 10) -> bool:
+    def synced(self, timeout: float = 30) -> bool:
         """Wait until each has its first list."""
         return all(informer.synced(timeout) for informer in self._by_resource.values())
 
