@@ -56,7 +56,7 @@ def events() -> str:
         ),
         ("`POST /`", f"`{SYNCED}`", "look at the canaries whose target or own manifest Argo CD has synced"),
         ("`POST /`", f"`{CANARY_DUE}`", "step this one canary"),
-        ("`POST /`", f"`{ALERT}`", "Alertmanager's webhook body, wrapped: as below"),
+        ("`POST /`", f"`{ALERT}`", "the next row's JSON, wrapped: the same"),
         (
             "`POST /alertmanager`",
             "Alertmanager's own JSON (version 4)",
@@ -66,7 +66,7 @@ def events() -> str:
         (
             "`POST /run-job`",
             "a Canary's webhook, with `jobTemplate` or `jobSpec` in its metadata",
-            "runs a Job for it and answers how that went ([docs/jobs.md](docs/jobs.md))",
+            "runs a Job for it and answers how that went ([jobs.md](jobs.md))",
         ),
         (
             "`POST /dead-letter`",
@@ -76,12 +76,12 @@ def events() -> str:
         (
             "`GET /metrics`",
             "-",
-            "for Prometheus ([docs/metrics.md](docs/metrics.md)); open to anybody who can reach the port",
+            "for Prometheus ([metrics.md](metrics.md)); open to anybody who can reach the port",
         ),
         (
             "`GET /healthz/…`",
             "-",
-            "`live`, `started`, `ready`: for probes ([docs/image.md](docs/image.md)); open too",
+            "`live`, `started`, `ready`: for probes ([image.md](image.md)); open too",
         ),
     )
     return _table(("At", "What", "Does"), rows)
@@ -92,7 +92,7 @@ def _gates() -> Iterator[Sequence[str]]:
     does = {
         "gate": "manual gate: `check` answers 200 or 403; `approve` and `halt` always do",
         "rollback": "the same for webhooks of type `rollback`",
-        "canary": "do it now, as by [annotation](docs/commands.md); `metadata.reason` is told",
+        "canary": "do it now, as by [annotation](commands.md); `metadata.reason` is told",
     }
     paths = [*GATES, "/gate/approve", "/gate/halt"]
     for name, text in does.items():
@@ -201,14 +201,13 @@ BLOCKS = {
     "README.md": {
         "lint": linted,
         "why": why,
-        "events": events,
         "table": table,
         "diagram": diagram,
     },
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
     "docs/settings.md": {"settings": settings},
-    "docs/events.md": {"topics": topics},
+    "docs/events.md": {"events": events, "topics": topics},
     "docs/metrics.md": {"metrics": metrics},
     "docs/logs-and-traces.md": {"step": step_line},
 }
