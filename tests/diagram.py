@@ -21,7 +21,7 @@ def diagram() -> str:
     edges: dict[tuple[str, str], list[str]] = {}
     for before, stage, after in sorted(set(_transitions())):
         edges.setdefault((before, after), []).append(stage)
-    lines = [f"    {before} --> {after}: {', '.join(stages)}" for (before, after), stages in edges.items()]
+    lines = [f"    {before} --> {after}: {' / '.join(stages)}" for (before, after), stages in edges.items()]
     return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> Initializing: bootstrap", *lines, "```"])
 
 

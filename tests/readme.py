@@ -201,11 +201,10 @@ BLOCKS = {
     "README.md": {
         "lint": linted,
         "why": why,
-        "table": table,
-        "diagram": diagram,
     },
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
+    "docs/steps.md": {"diagram": diagram, "table": table},
     "docs/settings.md": {"settings": settings},
     "docs/events.md": {"events": events, "topics": topics},
     "docs/metrics.md": {"metrics": metrics},

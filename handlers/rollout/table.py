@@ -1,7 +1,7 @@
 """THE TABLE: for each situation, what is asked, in which order, and which rule decides.
 
-Everything that says how a rollout goes stands here or in the rules that it names (`rules/`). The README's table and
-diagram are made from it.
+Everything that says how a rollout goes stands here or in the rules that it names (`rules/`). The table and the
+diagram of docs/steps.md are made from it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
