@@ -198,10 +198,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 BLOCKS = {
-    "README.md": {
-        "lint": linted,
-        "why": why,
-    },
+    "docs/command-line.md": {"why": why, "lint": linted},
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},
     "docs/steps.md": {"diagram": diagram, "table": table},
