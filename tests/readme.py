@@ -31,7 +31,7 @@ from handlers.step.watched import watched
 from tests.conformance.deviations import DEVIATIONS
 from tests.diagram import diagram
 from tests.fields import FIELDS
-from tests.lab import a_canary, at, new_lab
+from tests.lab import Lab, a_canary, an_alert, at, new_lab
 
 Families = Mapping[str, tuple[str, tuple[str, ...]]]
 ROOT = Path(__file__).parents[1]
@@ -129,10 +129,26 @@ def why() -> str:
     lab = at(new_lab(), "Progressing", 40)
     lab.prometheus.values = {"istio_requests_total": [98.2]}
     lab.tick()
+    return _block("serinus why app", _page(lab))
+
+
+def last_lines() -> str:
+    """The end of what `serinus why` says of a canary that an alert has rolled back."""
+    lab = at(new_lab(), "Progressing", 40)
+    lab.clock.tick(4)
+    lab.step(an_alert(lab.clock()))
+    return _block("serinus why app | tail -4", "\n".join(_page(lab).splitlines()[-4:]))
+
+
+def _page(lab: Lab) -> str:
+    """Four seconds later, with the last three steps."""
     now = lab.clock() + timedelta(seconds=4)
     found = view(lab.canary, now)
-    text = page(replace(found, steps=found.steps[-3:]), now)
-    return f"```\n$ serinus why app\n{text}\n```"
+    return page(replace(found, steps=found.steps[-3:]), now)
+
+
+def _block(command: str, output: str) -> str:
+    return f"```\n$ {command}\n{output}\n```"
 
 
 def linted() -> str:
@@ -141,7 +157,7 @@ def linted() -> str:
     report = lint(shown, {})
     warnings = "\n".join(f"app.yaml:1: warning: {warning}" for warning in report.warnings)
     rollout = "\n".join(rollout_of(report))
-    return f"```\n$ serinus lint app.yaml\n{warnings}\napp.yaml:1: {rollout}\n```"
+    return _block("serinus lint app.yaml", f"{warnings}\napp.yaml:1: {rollout}")
 
 
 def metrics() -> str:
@@ -198,6 +214,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 BLOCKS = {
+    "README.md": {"why": last_lines},
     "docs/command-line.md": {"why": why, "lint": linted},
     "docs/flagger-differences.md": {"deviations": deviations},
     "docs/fields.md": {"fields": fields},

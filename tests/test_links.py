@@ -37,6 +37,12 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
             assert url.fragment in _anchors(file.read_text(encoding="utf-8")), f"{link}: there is no such heading"
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    """No page of docs/ is found only by who knows its name."""
+    linked = {ROOT / link.partition("#")[0] for link in _links((ROOT / "README.md").read_text(encoding="utf-8"))}
+    assert set((ROOT / "docs").glob("*.md")) <= linked
+
+
 def test_anchors_are_those_of_github() -> None:
     """Small letters; marks go, each blank is a hyphen, what comes again is counted; code has no headings."""
     text = "# Where *Flagger's* `CRDs` are\n\n## Ü & b_c\n\n```sh\n# no heading\n```\n\nAgain\n-----\n\n### Again\n"

@@ -10,9 +10,10 @@ import yaml
 from handlers.sandbox.crds import definitions
 from handlers.sandbox.kube import ApiError, Resource
 from handlers.sandbox.process import wait_for
+from handlers.sandbox.traffic import Traffic
 from tests.adapters.loopback import Answer, Asked, Serve
 from tests.e2e.town import PATIENCE, App, Town
-from tests.manifests.files import KNATIVE
+from tests.manifests.files import KNATIVE, ROOT
 from tests.sandbox.agents.conftest import HAS_METRICS
 
 SHOP = KNATIVE / "examples" / "shop"
@@ -111,6 +112,28 @@ def test_the_mirror_example(town: Town, shop: App) -> None:
     assert traffic.summary().failed == []
 
 
+def test_the_canary_of_the_readme(town: Town, shop: App) -> None:
+    """It rolls out a version that is well, and rolls one back whose clients get errors, as README.md has it."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    errors = Traffic(f"{town.sandbox.ingress_url}/status/500", f"podinfo-canary.{shop.namespace}", rate=100)
+    with shop.traffic() as traffic:
+        town.sandbox.apply(*fitted(town, shop, text))
+        shop.until("Initialized")
+        shop.push("2")
+        shop.until("Progressing", 20)
+        shop.measure(200)
+        shop.until("Progressing", 40)
+        shop.until("Progressing", 60)
+        shop.until("Succeeded")
+        with errors:
+            shop.push("3")
+            shop.until("Progressing", 20)
+            shop.measure(500)
+            shop.until("Failed")
+        shop.serves_only("2")
+    assert traffic.summary().failed == []
+
+
 def accepted(town: Town, *things: dict[str, Any]) -> bool:
     """Whether the API server takes them."""
     try:
@@ -122,15 +145,19 @@ def accepted(town: Town, *things: dict[str, Any]) -> bool:
 
 def manifests(town: Town, app: App, file: str, hooks: str = "") -> list[dict[str, Any]]:
     """The objects of a file, in the app's namespace, with webhooks and Prometheus on loopback and shorter steps."""
-    text = (SHOP / file).read_text()
+    found = fitted(town, app, (SHOP / file).read_text(), hooks)
+    for document in found:
+        if document["kind"] == "Canary":
+            document["spec"]["analysis"]["interval"] = "10s" if file == "canary-ab.yaml" else "20s"
+    return found
+
+
+def fitted(town: Town, app: App, text: str, hooks: str = "") -> list[dict[str, Any]]:
+    """The objects of a text, in the app's namespace, with webhooks and Prometheus on loopback and larger steps."""
     for url in HOOKS:
         text = text.replace(url, hooks)
     text = text.replace("http://prometheus.istio-system:9090", town.sandbox.prometheus.url)
     text = text.replace("namespace: shop", f"namespace: {app.namespace}").replace(".shop.", f".{app.namespace}.")
     text = text.replace("ghcr.io/stefanprodan/podinfo:6.9.0", "app:1")
     text = re.sub(r"stepWeight: (5|10)$", "stepWeight: 25", text, flags=re.MULTILINE)
-    found = [document for document in yaml.safe_load_all(text) if document["kind"] != "Namespace"]
-    for document in found:
-        if document["kind"] == "Canary":
-            document["spec"]["analysis"]["interval"] = "10s" if file == "canary-ab.yaml" else "20s"
-    return found
+    return [document for document in yaml.safe_load_all(text) if document["kind"] != "Namespace"]
