@@ -16,6 +16,11 @@ KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding")
 _ACCOUNTS = Resource("v1", "serviceaccounts")
 
 
+def username(name: str, namespace: str = NAMESPACE) -> str:
+    """Who the API server says that a service account is."""
+    return f"system:serviceaccount:{namespace}:{name}"
+
+
 def rights() -> list[dict[str, Any]]:
     """The namespace, the accounts and all that they may do, as the manifests say, without the examples."""
     files = [path for path in paths() if KNATIVE / "examples" not in path.parents]

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from handlers.app import create_app
-from handlers.sandbox.kube import NODES, Kube, Resource
+from handlers.sandbox.kube import NODES, Kube
 from handlers.sandbox.node import NAME
 from handlers.sandbox.sandbox import Options, Sandbox
 from tests.adapters import loopback
 from tests.e2e.account import HANDLERS, kubeconfig_of
-from tests.e2e.town import SCALE, TOKEN, App, Town
+from tests.e2e.town import SCALE, TOKEN, App, Town, an_app
 from tests.sandbox.agents.conftest import HAS_METRICS
 
 CLUSTER = os.environ.get("SERINUS_TEST_KUBECONFIG")
@@ -63,10 +63,9 @@ def _alone(kube: Kube) -> Iterator[None]:
 
 @pytest.fixture
 def app(town: Town) -> Iterator[App]:
-    """An app in a namespace of its own, not deployed yet."""
-    found = App(town)
-    yield found
-    town.sandbox.kube.delete(Resource("v1", "namespaces"), "", found.namespace)
+    """One for each test."""
+    with an_app(town) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -19,6 +20,7 @@ from handlers.sandbox.traffic import Traffic
 Manifest = dict[str, Any]
 
 CANARIES = Resource("flagger.app/v1beta1", "canaries")
+NAMESPACES = Resource("v1", "namespaces")
 TOKEN = "a-token-of-the-tests"
 SCALE = 30
 """How much faster time passes: a step of 10 s takes a third of a second, a window of 1m two seconds."""
@@ -254,6 +256,19 @@ class App:
         name = f"cluster.{self.namespace}/{self.name}~mirror.upstream_rq_200"
         page = _http.request("GET", f"{self.sandbox.envoy_url}/stats?filter=upstream_rq_200").data.decode()
         return next((int(line.split(": ")[1]) for line in page.splitlines() if line.startswith(f"{name}:")), 0)
+
+
+@contextmanager
+def an_app(town: Town) -> Iterator[App]:
+    """An app in a namespace of its own, not deployed yet; it goes with its namespace.
+
+    Of many at once Envoy would die: it watches the endpoints of each by inotify, of which a user has 128 instances.
+    """
+    found = App(town)
+    try:
+        yield found
+    finally:
+        found.kube.delete(NAMESPACES, "", found.namespace)
 
 
 def _pod(body: bytes) -> str:
