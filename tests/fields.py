@@ -265,7 +265,7 @@ ALERT_PROVIDER = (
     ),
     Row("channel", "Where; `general` by default.", "notifiers/test_messengers.py::test_slack_by_its_api"),
     Row("username", "As whom; `flagger` by default.", "notifiers/test_messengers.py::test_slack_by_its_api"),
-    Row("address", "http or https.", "scenarios/test_alerts.py::test_a_provider_that_is_wrong"),
+    Row("address", "http or https.", "scenarios/test_alert_providers.py::test_a_provider_that_is_wrong"),
     Row("proxy", "HTTP proxy on the way there.", "scenarios/test_alerts.py::test_messengers_of_the_settings"),
     Row(
         "secretRef.*",
