@@ -15,7 +15,8 @@ from handlers.errors import Unavailable
 from handlers.rollout import objects as kinds
 from handlers.settings import Settings
 from handlers.wiring import Wiring
-from tests.lab import Lab, a_canary, a_daemonset, an_hpa, at, new_lab, scaled_by
+from tests.lab import Lab, a_canary, a_daemonset, at, new_lab
+from tests.scalers import an_hpa, scaled_by
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

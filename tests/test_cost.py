@@ -15,8 +15,9 @@ from handlers.rollout.commands import ABORT
 from handlers.rollout.objects import CANARY, HPA, SCALED_OBJECT, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.sweep import sweep
-from tests.lab import TICK, Lab, a_canary, a_deployment, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
+from tests.lab import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
 from tests.protocol.scenarios import asked
+from tests.scalers import a_scaled_object, an_hpa, scaled_by
 
 NAMESPACE = "/api/v1/namespaces/shop"
 PER_TICK = 5

@@ -13,7 +13,8 @@ from handlers.errors import Unavailable
 from handlers.rollout.objects import HPA
 from tests.conformance.moves import Move
 from tests.conformance.rows import Ledger, Row, hook_row, watched
-from tests.lab import Lab, a_canary, a_config, a_deployment, an_hpa, new_lab
+from tests.lab import Lab, a_canary, a_config, a_deployment, new_lab
+from tests.scalers import an_hpa
 
 HOST = "http://hooks.test/"
 QUIET = 8

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from handlers.sandbox.kube import Object
 from tests.conformance.moves import Move
-from tests.lab import a_canary, a_deployment, an_hpa
+from tests.lab import a_canary, a_deployment
+from tests.scalers import an_hpa
 
 RECORDINGS = Path(__file__).parents[1] / "samples" / "flagger_traces"
 INTERVAL = 10

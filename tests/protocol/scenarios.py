@@ -10,21 +10,9 @@ from handlers.rollout.objects import HPA, SCALED_OBJECT, SERVICE, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
 from tests.flagger import Row, left, point
-from tests.lab import (
-    TICK,
-    Lab,
-    a_canary,
-    a_config,
-    a_daemonset,
-    a_deployment,
-    a_scaled_object,
-    an_alert,
-    an_hpa,
-    at,
-    new_lab,
-    scaled_by,
-)
+from tests.lab import TICK, Lab, a_canary, a_config, a_daemonset, a_deployment, an_alert, at, new_lab
 from tests.protocol.harness import finish, twin
+from tests.scalers import a_scaled_object, an_hpa, scaled_by
 
 NEWS = {"name": "news", "type": "event", "url": "http://hooks.test/news"}
 AFTER = {"name": "after", "type": "post-rollout", "url": "http://hooks.test/after"}

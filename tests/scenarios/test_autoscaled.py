@@ -7,7 +7,8 @@ import pytest
 from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
 from handlers.rollout.objects.autoscalers import PAUSED
 from handlers.step.sweep import sweep
-from tests.lab import TICK, Lab, a_canary, a_deployment, a_scaled_object, an_alert, an_hpa, at, new_lab, scaled_by
+from tests.lab import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
+from tests.scalers import a_scaled_object, an_hpa, scaled_by
 
 HPAS = "autoscaling/v2/horizontalpodautoscalers"
 OBJECTS = "keda.sh/v1alpha1/scaledobjects"

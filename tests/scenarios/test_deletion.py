@@ -9,10 +9,11 @@ from handlers.errors import BadCanary
 from handlers.rollout.objects import SCALED_OBJECT
 from handlers.rollout.spec.canary import FINALIZER
 from handlers.step.sweep import sweep
-from tests.lab import TICK, Lab, a_canary, a_daemonset, a_scaled_object, at, new_lab, scaled_by
+from tests.lab import TICK, Lab, a_canary, a_daemonset, at, new_lab
 from tests.protocol.harness import ROUTE, finish
 from tests.protocol.scenarios import deleted, to_be_released
 from tests.protocol.steps import no_pods
+from tests.scalers import a_scaled_object, scaled_by
 
 CANARY = "flagger.app/v1beta1/canaries/app"
 SERVICE = "v1/services/app"
