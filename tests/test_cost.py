@@ -16,7 +16,7 @@ from handlers.rollout.objects import CANARY, HPA, SCALED_OBJECT, Kind
 from handlers.rollout.snapshot import Cause
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
-from tests.protocol.scenarios import asked
+from tests.protocol.situations import asked
 from tests.scalers import a_scaled_object, an_hpa, scaled_by
 
 NAMESPACE = "/api/v1/namespaces/shop"

@@ -9,7 +9,7 @@ from handlers.rollout.snapshot import Cause
 from tests.fakes import Prometheus
 from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
 from tests.protocol.harness import ROUTE, Watcher, process, run, state_of
-from tests.protocol.scenarios import (
+from tests.protocol.situations import (
     SUCCESS,
     after_a_failed_check,
     asked,

@@ -8,7 +8,8 @@ import pytest
 from tests.lab import Lab
 from tests.protocol.harness import Fault, Trace, content, finish, picture, process, run, told, twin
 from tests.protocol.invariants import TRANSITIONS
-from tests.protocol.scenarios import AFTER, NEWS, SCENARIOS, Scenario
+from tests.protocol.scenarios import SCENARIOS, Scenario
+from tests.protocol.situations import AFTER, NEWS
 
 
 def to_the_end(lab: Lab, scenario: Scenario) -> Lab:

@@ -9,7 +9,7 @@ from handlers.step.ports import Response
 from tests.fakes import Died
 from tests.lab import TICK, Lab, an_alert, at, new_lab
 from tests.protocol.harness import Watcher, finish, process, run, state_of, told
-from tests.protocol.scenarios import AFTER, GATE, NEWS, START, SUCCESS, after_a_failed_check, pushed, with_analysis
+from tests.protocol.situations import AFTER, GATE, NEWS, START, SUCCESS, after_a_failed_check, pushed, with_analysis
 from tests.protocol.steps import handler
 
 CANARY = "/canaries/app"

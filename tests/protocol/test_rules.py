@@ -5,7 +5,8 @@ import pytest
 from handlers.rollout.state import Intent
 from tests.lab import TICK, an_alert, new_lab
 from tests.protocol.harness import ROUTE, Handler, process, run, state_of, twin
-from tests.protocol.scenarios import SCENARIOS, SUCCESS, Scenario, after_a_failed_check
+from tests.protocol.scenarios import SCENARIOS, Scenario
+from tests.protocol.situations import SUCCESS, after_a_failed_check
 from tests.protocol.steps import (
     CANARY,
     FENCE,

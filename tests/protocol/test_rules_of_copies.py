@@ -8,7 +8,7 @@ from handlers.rollout.objects.configs import COPIED, carried
 from handlers.rollout.state import Intent
 from tests.lab import TICK, Lab, an_alert
 from tests.protocol.harness import Handler, finish, state_of
-from tests.protocol.scenarios import with_changed_configs
+from tests.protocol.situations import with_changed_configs
 from tests.protocol.steps import CANARY, FENCE, GONE, handler, image, writes
 
 MAP, SECRET = "v1/configmaps/app-config", "v1/secrets/app-secret"

@@ -7,7 +7,7 @@ from handlers.rollout.objects.revision import of_target
 from tests.fakes import WRITES
 from tests.lab import an_alert, new_lab
 from tests.protocol.harness import Trace, finish, state_of
-from tests.protocol.scenarios import SUCCESS, pushed
+from tests.protocol.situations import SUCCESS, pushed
 from tests.protocol.steps import (
     GONE,
     PRIMARY,

@@ -8,7 +8,7 @@ from handlers.rollout.objects.revision import of_target
 from handlers.rollout.state import Intent
 from tests.lab import TICK, Lab, an_alert
 from tests.protocol.harness import Handler, process, run, state_of
-from tests.protocol.scenarios import SUCCESS
+from tests.protocol.situations import SUCCESS
 from tests.protocol.steps import (
     CANARY,
     PRIMARY,

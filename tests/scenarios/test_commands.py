@@ -11,7 +11,7 @@ from handlers.step.ports import Response
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, at, new_lab
 from tests.protocol.harness import finish, state_of
-from tests.protocol.scenarios import START, SUCCESS, approved, asked
+from tests.protocol.situations import START, SUCCESS, approved, asked
 from tests.protocol.steps import image, no_pods
 
 CANARY = "flagger.app/v1beta1/canaries/app"

@@ -11,7 +11,7 @@ from handlers.rollout.spec.canary import FINALIZER
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, a_daemonset, at, new_lab
 from tests.protocol.harness import ROUTE, finish
-from tests.protocol.scenarios import deleted, to_be_released
+from tests.protocol.situations import deleted, to_be_released
 from tests.protocol.steps import no_pods
 from tests.scalers import a_scaled_object, scaled_by
 

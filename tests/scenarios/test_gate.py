@@ -17,7 +17,7 @@ from handlers.settings import Settings
 from handlers.wiring import Wiring
 from tests.lab import Lab, at, new_lab
 from tests.protocol.harness import finish
-from tests.protocol.scenarios import approved
+from tests.protocol.situations import approved
 from tests.test_app import BEARER, TOKEN, NoReview
 
 CANARY = "flagger.app/v1beta1/canaries/app"

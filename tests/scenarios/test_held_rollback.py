@@ -12,7 +12,7 @@ from handlers.rollout.commands import ABORT
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
 from tests.protocol.harness import finish, state_of
-from tests.protocol.scenarios import NEWS, SUCCESS
+from tests.protocol.situations import NEWS, SUCCESS
 from tests.protocol.steps import handler, no_pods
 from tests.scenarios.alerting import SLACK, a_provider, a_rule, texts
 from tests.scenarios.test_events_out import SINK, events

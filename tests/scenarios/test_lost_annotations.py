@@ -7,7 +7,7 @@ import pytest
 from tests.flagger import STATUS as STATUS_PATH
 from tests.lab import Lab, at, new_lab
 from tests.protocol.harness import state_of
-from tests.protocol.scenarios import daemons, served
+from tests.protocol.situations import daemons, served
 from tests.scenarios.takeovers import CANARY, share, taken_over
 
 LOST = {f"serinus.dev/{name}": None for name in ("state", "history")}

@@ -11,7 +11,7 @@ from handlers.rollout.freeze import FREEZE
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, an_alert, at, new_lab
 from tests.protocol.harness import finish, state_of
-from tests.protocol.scenarios import SUCCESS, asked
+from tests.protocol.situations import SUCCESS, asked
 
 NAMESPACE = "/api/v1/namespaces/shop"
 ALWAYS = "* * * * * 1h"
