@@ -1,62 +1,24 @@
 """The app answers each sender with the status that makes it do the right thing, and an empty body on success."""
 
 import json
-from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from handlers.app import LIMIT, routed
-from handlers.auth import Authenticator, Review
+from handlers.app import LIMIT
 from handlers.errors import Unavailable
-from handlers.rollout import objects as kinds
-from handlers.settings import Settings
-from handlers.wiring import Wiring
-from tests.lab import Lab, a_canary, a_daemonset, at, new_lab
-from tests.scalers import an_hpa, scaled_by
+from tests.apps import BEARER, STRUCTURED, Client, clients
+from tests.lab import Lab, a_canary, at, new_lab
+from tests.test_app_syncs import CANARY, synced
 
-TOKEN = "a-token-of-the-tests"
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
-STRUCTURED = {**BEARER, "Content-Type": "application/cloudevents+json"}
-
-
-class NoReview:
-    """No token is known to the API server."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=token == "")
-
-
-Client = Callable[[Lab], FlaskClient]
-
-
-@pytest.fixture
-def client_of(tmp_path: Path) -> Client:
-    """An HTTP client of an app around a lab, with authentication on."""
-    (tmp_path / "cron").write_text(TOKEN)
-
-    def make(lab: Lab, **environ: str) -> FlaskClient:
-        settings = Settings.from_env({"SERINUS_TOKENS_DIR": str(tmp_path), **environ})
-        authenticator = Authenticator(settings, NoReview(), lambda: 0.0)
-        return routed(settings, Wiring(lambda: lab.world), authenticator).test_client()
-
-    return make
+client_of = pytest.fixture(clients)
 
 
 def tick(**data: str) -> str:
     """A tick as a structured CloudEvent."""
     event = {"specversion": "1.0", "id": "1", "source": "/cron", "type": "dev.serinus.tick", "data": data}
     return json.dumps(event)
-
-
-def synced(*resources: Mapping[str, str]) -> str:
-    """What Argo CD's template sends."""
-    event = {"specversion": "1.0", "id": "1", "source": "/argocd/a", "type": "dev.serinus.argocd.synced"}
-    return json.dumps({**event, "subject": "a", "data": {"revision": "abc", "resources": list(resources)}})
 
 
 def firing(lab: Lab, **changes: Any) -> str:
@@ -66,10 +28,6 @@ def firing(lab: Lab, **changes: Any) -> str:
     alert = {"status": "firing", "labels": labels, "annotations": {"summary": "5xx"}, "startsAt": began}
     alert |= {"fingerprint": "f1", "endsAt": "0001-01-01T00:00:00Z", **changes}
     return json.dumps({"version": "4", "status": "firing", "alerts": [alert]})
-
-
-DEPLOYMENT = {"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "app"}
-CANARY = {"group": "flagger.app", "kind": "Canary", "namespace": "shop", "name": "app"}
 
 
 @pytest.mark.parametrize(
@@ -142,59 +100,6 @@ def test_a_ping_without_body_is_a_tick(client_of: Client) -> None:
     headers = {"ce-id": "1", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0"}
     response = client_of(lab).post("/", headers={**BEARER, **headers})
     assert (response.status_code, lab.phase) == (204, "Initializing")
-
-
-@pytest.mark.parametrize("resource", [DEPLOYMENT, CANARY], ids=["target", "own manifest"])
-def test_a_sync_starts_a_rollout(client_of: Client, resource: dict[str, str]) -> None:
-    """A sync that names the target, or the Canary, looks at once and starts the new revision."""
-    lab = new_lab()
-    lab.until("Initialized")
-    lab.push("app:v2")
-    client_of(lab).post("/", data=synced(resource), headers=STRUCTURED)
-    assert lab.phase == "Progressing"
-
-
-HPA = {"group": "autoscaling", "kind": "HorizontalPodAutoscaler", "namespace": "shop", "name": "app"}
-
-
-def test_a_sync_of_the_scaler_reaches_the_primarys(client_of: Client) -> None:
-    """New bounds that Argo CD has synced are copied at once, and those of another scaler are nobody's."""
-    lab = new_lab(a_canary(**scaled_by(kinds.HPA)))
-    lab.create(kinds.HPA, an_hpa())
-    lab.until("Initialized")
-    lab.edit("autoscaling/v2/horizontalpodautoscalers/app", {"spec": {"maxReplicas": 9}})
-    copied = "autoscaling/v2/horizontalpodautoscalers/app-primary"
-    for name, most in (("other", 4), ("app", 9)):
-        client_of(lab).post("/", data=synced({**HPA, "name": name}), headers=STRUCTURED)
-        assert lab.get(copied)["spec"]["maxReplicas"] == most
-
-
-def test_a_sync_of_a_daemonset_starts_a_rollout(client_of: Client) -> None:
-    """It is a target like any other; a Deployment of the same name is somebody else's."""
-    lab = new_lab(a_canary(targetRef={"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"}), a_daemonset())
-    lab.until("Initialized")
-    lab.push("app:v2")
-    for kind, phase in (("Deployment", "Initialized"), ("DaemonSet", "Progressing")):
-        client_of(lab).post("/", data=synced({**DEPLOYMENT, "kind": kind}), headers=STRUCTURED)
-        assert lab.phase == phase
-
-
-def test_a_sync_of_something_else_does_nothing(client_of: Client) -> None:
-    """A sync that names neither leaves the canary alone, whatever its target shows."""
-    lab = new_lab()
-    lab.until("Initialized")
-    lab.push("app:v2")
-    client_of(lab).post("/", data=synced({**DEPLOYMENT, "name": "other"}), headers=STRUCTURED)
-    assert lab.phase == "Initialized"
-
-
-def test_a_sync_decides_nothing(client_of: Client) -> None:
-    """Argo CD's self-heal sends syncs without a new revision: nothing is written."""
-    lab = new_lab()
-    lab.until("Initialized")
-    before = lab.canary["metadata"]["resourceVersion"]
-    client_of(lab).post("/", data=synced(DEPLOYMENT, CANARY), headers=STRUCTURED)
-    assert lab.canary["metadata"]["resourceVersion"] == before
 
 
 def test_an_alert_rolls_back_at_once(client_of: Client) -> None:

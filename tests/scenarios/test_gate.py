@@ -15,10 +15,10 @@ from handlers.errors import Conflict
 from handlers.rollout.commands import PAUSE
 from handlers.settings import Settings
 from handlers.wiring import Wiring
+from tests.apps import BEARER, TOKEN, NoReview
 from tests.lab import Lab, at, new_lab
 from tests.protocol.harness import finish
 from tests.protocol.situations import approved
-from tests.test_app import BEARER, TOKEN, NoReview
 
 CANARY = "flagger.app/v1beta1/canaries/app"
 ABOUT = {"name": "app", "namespace": "shop"}
