@@ -1,8 +1,6 @@
-"""The Kubernetes adapter: its semantics against the embedded API, its errors against canned answers."""
+"""The Kubernetes adapter: its semantics against the embedded API."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -11,59 +9,19 @@ import pytest
 
 from handlers.adapters.kubernetes import KubernetesCluster, TokenReviewer, connect
 from handlers.auth import Review
-from handlers.errors import BadCanary, BadSetting, Conflict, Forbidden, SerinusError, Unavailable
-from handlers.rollout.objects import CANARY, DEPLOYMENT, EVENT, NAMESPACE, SECRET, SERVICE, Kind, Object, Ref
+from handlers.errors import BadCanary, Conflict, Unavailable
+from handlers.rollout.objects import CANARY, DEPLOYMENT, NAMESPACE, SERVICE, Kind, Ref
 from handlers.sandbox.api import kubeconfig
-from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.api.reviews import Identity
 from handlers.sandbox.api.server import Server
-from handlers.step.durations import Durations
 from tests.adapters import loopback
+from tests.adapters.clusters import MANIFEST, REF, connected, embedded
 from tests.adapters.loopback import Answer, Asked, Serve
 
+api = pytest.fixture(embedded)
+cluster = pytest.fixture(connected)
 serve = pytest.fixture(loopback.serve)
 closed = pytest.fixture(loopback.closed)
-
-REF = Ref(DEPLOYMENT, "default", "app")
-MANIFEST: Object = {
-    "metadata": {"annotations": {"a": "b"}, "labels": {"app": "app"}},
-    "spec": {
-        "replicas": 2,
-        "selector": {"matchLabels": {"app": "app"}},
-        "template": {
-            "metadata": {"labels": {"app": "app"}},
-            "spec": {"containers": [{"name": "app", "image": "app:1"}]},
-        },
-    },
-}
-
-
-@pytest.fixture
-def api() -> Iterator[Server]:
-    """An embedded API server."""
-    with Server(Cluster()) as server:
-        yield server
-
-
-@pytest.fixture
-def cluster(api: Server, tmp_path: Path) -> KubernetesCluster:
-    """The adapter, connected to the embedded API server."""
-    return connect({"KUBECONFIG": str(api.write_kubeconfig(tmp_path / "config"))})
-
-
-@pytest.fixture
-def canned(serve: Serve, tmp_path: Path) -> Callable[..., tuple[KubernetesCluster, list[Asked]]]:
-    """The adapter, connected to a server that always answers the same, and what that server is asked."""
-
-    def start(answer: Answer, calls: Durations | None = None) -> tuple[KubernetesCluster, list[Asked]]:
-        server = serve(lambda _: answer)
-        path = kubeconfig.write(tmp_path / "config", server.url, token="t0ken")
-        return connect({"KUBECONFIG": str(path)}, calls), server.asked
-
-    return start
-
-
-Canned = Callable[..., tuple[KubernetesCluster, list[Asked]]]
 
 
 def test_an_object_is_made_read_and_changed(cluster: KubernetesCluster) -> None:
@@ -205,234 +163,6 @@ def test_tokens_are_reviewed(
     """The API server says whose token it is and for whom it is meant."""
     api.cluster.tokens["good"] = Identity(username="knative", audiences=("serinus",))
     assert TokenReviewer(cluster, audience).review(token) == expected
-
-
-def test_a_review_that_is_refused_is_no_answer(canned: Canned) -> None:
-    """What the API server does not review is neither valid nor invalid, and its message does not show the token."""
-    cluster, _ = canned(Answer(b'{"message":"secret is too long"}', 400))
-    with pytest.raises(Unavailable) as caught:
-        cluster.token_review("secret", "serinus")
-    assert "secret" not in str(caught.value)
-
-
-def test_an_empty_review_is_a_no(canned: Canned) -> None:
-    """A status without its fields authenticates nobody."""
-    assert canned(Answer(b"{}", 201))[0].token_review("x", "y") == Review(authenticated=False)
-
-
-Use = Callable[[KubernetesCluster], object]
-CANARY_REF = Ref(CANARY, "test", "podinfo")
-USES: Mapping[str, Use] = {
-    "get": lambda cluster: cluster.get(REF),
-    "list": lambda cluster: cluster.list(DEPLOYMENT),
-    "create": lambda cluster: cluster.create(REF, MANIFEST),
-    "patch": lambda cluster: cluster.patch(REF, {"spec": {}}),
-    "patch status": lambda cluster: cluster.patch_status(CANARY_REF, {"status": {}}),
-}
-
-
-def refusal(status: int, message: str = "because") -> Answer:
-    """An answer with a Status object."""
-    return Answer(json.dumps({"kind": "Status", "message": message}).encode(), status)
-
-
-APP = "deployments.apps default/app"
-STATUS = "canaries.flagger.app/status test/podinfo"
-
-
-@pytest.mark.parametrize(
-    ("use", "answer", "error", "message"),
-    [
-        pytest.param("patch", refusal(409), Conflict, f"patch {APP}: because", id="stale"),
-        pytest.param("create", refusal(409), Conflict, "create deployments.apps default: because", id="exists"),
-        pytest.param("patch", refusal(404), Conflict, f"patch {APP}: it is gone", id="gone"),
-        pytest.param("patch status", refusal(404), Conflict, f"patch {STATUS}: it is gone", id="gone too"),
-        pytest.param("patch", refusal(422), BadCanary, f"patch {APP}: because", id="invalid"),
-        pytest.param("create", refusal(400), BadCanary, "create deployments.apps default: because", id="malformed"),
-        pytest.param("patch", refusal(413), BadCanary, f"patch {APP}: because", id="too large"),
-        pytest.param("list", refusal(404), Unavailable, "list deployments.apps: because (status 404)", id="no CRD"),
-        pytest.param("get", refusal(403), Forbidden, f"not allowed to get {APP}: because", id="RBAC"),
-        pytest.param("patch status", refusal(401), Unavailable, f"not allowed to patch {STATUS}: because", id="token"),
-        pytest.param("patch", refusal(429), Unavailable, f"patch {APP}: because (status 429)", id="busy"),
-        pytest.param("get", refusal(500), Unavailable, f"get {APP}: because (status 500)", id="broken"),
-        pytest.param(
-            "get", Answer(b"oops", 503), Unavailable, f"get {APP}: no reason given (status 503)", id="no JSON"
-        ),
-        pytest.param("get", Answer(b"[]"), Unavailable, f"get {APP}: no reason given (status 200)", id="no object"),
-        pytest.param(
-            "patch",
-            Answer(b"", 307, {"Location": "/x"}),
-            Unavailable,
-            f"patch {APP}: no reason given (status 307)",
-            id="a redirect",
-        ),
-        pytest.param(
-            "get", refusal(500, "x" * 999), Unavailable, f"get {APP}: {'x' * 512} (status 500)", id="a long reason"
-        ),
-        pytest.param(
-            "create",
-            refusal(404),
-            Unavailable,
-            "create deployments.apps default: because (status 404)",
-            id="no such kind",
-        ),
-    ],
-)
-def test_refusals(canned: Canned, use: str, answer: Answer, error: type[SerinusError], message: str) -> None:
-    """Each refusal is the error that says whether asking again helps; it names verb and object, and is asked once."""
-    cluster, asked = canned(answer)
-    with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        USES[use](cluster)
-    assert len(asked) == 1
-
-
-@pytest.mark.parametrize(
-    ("use", "line", "content", "body"),
-    [
-        pytest.param(
-            USES["get"], "GET /apis/apps/v1/namespaces/default/deployments/app", "application/json", None, id="get"
-        ),
-        pytest.param(
-            lambda cluster: cluster.get(Ref(SECRET, "test", "a.b")),
-            "GET /api/v1/namespaces/test/secrets/a.b",
-            "application/json",
-            None,
-            id="core",
-        ),
-        pytest.param(
-            lambda cluster: cluster.create(Ref(EVENT, "test", "e"), {"metadata": {"labels": {}}, "reason": "x"}),
-            "POST /api/v1/namespaces/test/events?fieldManager=serinus",
-            "application/json",
-            {
-                "apiVersion": "v1",
-                "kind": "Event",
-                "metadata": {"labels": {}, "name": "e", "namespace": "test"},
-                "reason": "x",
-            },
-            id="create",
-        ),
-        pytest.param(
-            lambda cluster: cluster.patch(REF, {"metadata": {"labels": {"a": None}}}, "42"),
-            "PATCH /apis/apps/v1/namespaces/default/deployments/app?fieldManager=serinus",
-            "application/merge-patch+json",
-            {"metadata": {"labels": {"a": None}, "resourceVersion": "42"}},
-            id="patch",
-        ),
-        pytest.param(
-            USES["patch status"],
-            "PATCH /apis/flagger.app/v1beta1/namespaces/test/canaries/podinfo/status?fieldManager=serinus",
-            "application/merge-patch+json",
-            {"status": {}},
-            id="status",
-        ),
-    ],
-)
-def test_what_is_sent(canned: Canned, use: Use, line: str, content: str, body: Object | None) -> None:
-    """Paths, field manager, content types, guard and token are what the API server expects."""
-    cluster, asked = canned(Answer(b"{}"))
-    use(cluster)
-    (request,) = asked
-    assert f"{request.method} {request.path}" == line
-    assert request.headers["content-type"] == content
-    assert (json.loads(request.body) if request.body else None) == body
-    assert request.headers["authorization"] == "Bearer t0ken"
-    assert request.headers["user-agent"] == "serinus"
-
-
-def test_metadata_is_asked_for_by_accept(canned: Canned) -> None:
-    """Metadata alone is a matter of the Accept header."""
-    cluster, asked = canned(Answer(b"{}"))
-    cluster.list_metadata(DEPLOYMENT, "test")
-    assert asked[0].headers["accept"].startswith("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
-
-
-def test_nobody_there(closed: str, tmp_path: Path) -> None:
-    """Without an API server every call says so, without its address."""
-    cluster = connect({"KUBECONFIG": str(kubeconfig.write(tmp_path / "config", closed))})
-    for use in USES.values():
-        with pytest.raises(Unavailable, match=r"the API server cannot be asked, connection refused$"):
-            use(cluster)
-
-
-@pytest.mark.parametrize(
-    ("namespace", "name"),
-    [
-        ("../kube-system", "app"),
-        ("default", "../secrets/x"),
-        ("default", "a?b=c"),
-        ("default", "App"),
-        ("default", "-app"),
-        ("a.b", "app"),
-        ("default", "x" * 254),
-        ("x" * 64, "app"),
-        ("default", "app\n"),
-    ],
-)
-def test_names_cannot_lead_elsewhere(canned: Canned, namespace: str, name: str) -> None:
-    """What is no DNS-1123 name is refused before anything is sent."""
-    cluster, asked = canned(Answer(b"{}"))
-    ref = Ref(DEPLOYMENT, namespace, name)
-    uses: tuple[Use, ...] = (
-        lambda cluster: cluster.get(ref),
-        lambda cluster: cluster.create(ref, MANIFEST),
-        lambda cluster: cluster.patch(ref, {}),
-        lambda cluster: cluster.patch_status(ref, {}),
-    )
-    for use in uses:
-        with pytest.raises(BadCanary, match=r"Deployment name.* is not a DNS-1123 name"):
-            use(cluster)
-    assert asked == []
-
-
-@pytest.mark.parametrize("namespace", ["../x", "a/b", "A", " "])
-def test_a_list_is_of_a_namespace(canned: Canned, namespace: str) -> None:
-    """A namespace that is no name does not lead elsewhere."""
-    cluster, asked = canned(Answer(b"{}"))
-    for use in (cluster.list, cluster.list_metadata):
-        with pytest.raises(BadCanary, match=r"Deployment namespace: .* is not a DNS-1123 name"):
-            use(DEPLOYMENT, namespace)
-    assert asked == []
-
-
-@pytest.mark.parametrize(("namespace", "name"), [("", "app"), ("default", "")])
-def test_an_object_has_a_name_and_a_namespace(canned: Canned, namespace: str, name: str) -> None:
-    """An empty name does not turn one object into all of them."""
-    cluster, asked = canned(Answer(b"{}"))
-    with pytest.raises(BadCanary, match="'' is not a DNS-1123 name"):
-        cluster.get(Ref(DEPLOYMENT, namespace, name))
-    assert asked == []
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        pytest.param({"KUBECONFIG": "/nonexistent/config"}, id="no file"),
-        pytest.param({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, id="no service account"),
-    ],
-)
-def test_no_configuration_is_a_bad_setting(environ: Mapping[str, str]) -> None:
-    """What cannot be connected to is told at the start."""
-    with pytest.raises(BadSetting, match=r"KUBECONFIG: .*expected a kubeconfig, or to run in a cluster"):
-        connect(environ)
-
-
-@pytest.mark.parametrize("content", ["clusters: 3", "secret: [", "- secret", "secret", ""])
-def test_a_broken_kubeconfig_is_a_bad_setting(tmp_path: Path, content: str) -> None:
-    """A file that is no kubeconfig is named, and what is in it is not shown."""
-    (tmp_path / "config").write_text(content)
-    with pytest.raises(BadSetting, match="KUBECONFIG: ") as caught:
-        connect({"KUBECONFIG": str(tmp_path / "config")})
-    assert "secret" not in str(caught.value)
-
-
-def test_requests_are_counted(canned: Canned) -> None:
-    """Each by its verb and the status of its answer, from any number of threads."""
-    calls = Durations()
-    cluster, asked = canned(Answer(b"{}"), calls)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: cluster.get(REF), range(20)))
-    assert {labels: sum(found.counts) for labels, found in calls.all().items()} == {("get", "200"): len(asked)}
-    assert len(asked) == 20
 
 
 def test_a_kind_that_is_not_served(cluster: KubernetesCluster) -> None:
