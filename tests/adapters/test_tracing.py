@@ -9,72 +9,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+from opentelemetry.trace import SpanKind, StatusCode
 
-from handlers import answers
-from handlers.adapters.tracing import Tracing, with_ids
-from handlers.app import routed
-from handlers.auth import Authenticator, Review
+from handlers.adapters.tracing import with_ids
 from handlers.errors import Conflict, Unavailable
 from handlers.logs import JsonFormatter
 from handlers.notifiers.knative import Sink
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import CANARY, CONFIG_MAP, Ref
-from handlers.settings import Settings
 from handlers.step.ports import Request, Response
-from handlers.traces import exporters, tracing
-from handlers.wiring import Wiring
+from tests.adapters.spans import PARENT, SPAN, TRACE, Spans, id_of, linked, parent_of, trace_of
 from tests.lab import Lab, a_canary, at, new_lab
 from tests.manifests.files import ROOT
 
-TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-PARENT = f"00-{TRACE}-{SPAN}-01"
 EVENT_TRACE, EVENT_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 EVENT_PARENT = f"00-{EVENT_TRACE}-{EVENT_SPAN}-01"
 PING = {"ce-id": "1", "ce-source": "/ping", "ce-type": "dev.knative.sources.ping", "ce-specversion": "1.0"}
 HOOK = "http://hook.test:81/secret?token=hunter2"
-
-
-class Somebody:
-    """A token that the API server knows as nobody's."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=not token)
-
-
-class Spans:
-    """The spans of one app, and its ports."""
-
-    def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracing = Tracing(provider)
-
-    def client(self, lab: Lab) -> FlaskClient:
-        """An app around a lab, traced."""
-        settings = Settings.from_env({"SERINUS_NO_AUTH": "true"})
-        authenticator = Authenticator(settings, Somebody(), lambda: 0.0)
-        wiring = Wiring(lambda: self.tracing.world(lab.world))
-        return answers.traced(routed(settings, wiring, authenticator), self.tracing).test_client()
-
-    def all(self) -> list[ReadableSpan]:
-        """What has ended so far."""
-        return list(self.exporter.get_finished_spans())
-
-    def one(self, name: str) -> ReadableSpan:
-        """The only span of a name."""
-        (found,) = [span for span in self.all() if span.name == name]
-        return found
-
-    def told(self) -> str:
-        """All that leaves the process."""
-        return "".join(span.to_json() for span in self.all())
 
 
 @pytest.fixture
@@ -92,28 +43,6 @@ def lab() -> Lab:
     lab.clock.tick(10)
     lab.webhooks.asked.clear()
     return lab
-
-
-def trace_of(span: ReadableSpan) -> str:
-    """The id of its trace."""
-    assert span.context
-    return format_trace_id(span.context.trace_id)
-
-
-def parent_of(span: ReadableSpan) -> str:
-    """The id of its parent, or nothing."""
-    return format_span_id(span.parent.span_id) if span.parent else ""
-
-
-def id_of(span: ReadableSpan) -> str:
-    """Its own."""
-    assert span.context
-    return format_span_id(span.context.span_id)
-
-
-def linked(span: ReadableSpan) -> list[str]:
-    """The spans that it is linked with."""
-    return [format_span_id(link.context.span_id) for link in span.links]
 
 
 def test_a_tick_is_one_trace(spans: Spans, lab: Lab) -> None:
@@ -294,61 +223,6 @@ def test_lines_of_the_log_name_the_span(spans: Spans) -> None:
         inside = line()
     assert (inside["trace_id"], inside["span_id"]) == (trace_of(spans.one("step")), id_of(spans.one("step")))
     assert "trace_id" not in line()
-
-
-ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
-
-
-@pytest.mark.parametrize(
-    ("environ", "wanted"),
-    [
-        ({}, ()),
-        (ENDPOINT, ("otlp",)),
-        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, ("otlp",)),
-        ({"OTEL_TRACES_EXPORTER": "otlp"}, ("otlp",)),
-        ({"OTEL_TRACES_EXPORTER": "otlp, console"}, ("otlp", "console")),
-        ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, ()),
-        ({**ENDPOINT, "OTEL_SDK_DISABLED": "TRUE"}, ()),
-        ({**ENDPOINT, "OTEL_SDK_DISABLED": "false"}, ("otlp",)),
-        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, ("otlp",)),
-        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ("console",)),
-    ],
-    ids=" ".join,
-)
-def test_the_variables_decide(environ: dict[str, str], wanted: tuple[str, ...]) -> None:
-    """As OpenTelemetry says of them, but that nothing is sent unless one asks for it."""
-    assert exporters(environ) == wanted
-
-
-@pytest.mark.parametrize(
-    ("environ", "said"),
-    [
-        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER: 'zipkin', expected otlp"),
-        (
-            {**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', expected http/protobuf",
-        ),
-    ],
-    ids=["exporter", "protocol"],
-)
-def test_what_cannot_be_done_is_said(environ: dict[str, str], said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Once, as a warning, and the process starts without traces."""
-    assert tracing(environ) is None
-    assert said in caplog.text
-
-
-@pytest.fixture
-def without_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installation without the extra."""
-    monkeypatch.delitem(sys.modules, "handlers.adapters.tracing", raising=False)
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
-
-
-@pytest.mark.usefixtures("without_sdk")
-def test_a_missing_extra_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    """Who has set the variables learns what to install."""
-    assert tracing(ENDPOINT) is None
-    assert "pip install 'serinus[otel]'" in caplog.text
 
 
 def test_nothing_is_loaded_unasked() -> None:
