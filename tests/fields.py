@@ -26,7 +26,7 @@ _SPEC = "rollout/test_canary.py::test_a_field_of_the_spec"
 _BAD = "rollout/test_canary.py::test_a_bad_canary_is_named"
 _SCALER = "scenarios/test_autoscaled.py::test_a_rollout_with_a_scaler"
 _SERVICE = "rollout/test_canary.py::test_a_field_of_the_service"
-_ON_RULE = "routers/test_istio.py::test_parts_of_the_service_are_copied_onto_the_rule"
+_ON_RULE = "routers/test_istio_fields.py::test_parts_of_the_service_are_copied_onto_the_rule"
 _ANALYSIS = "rollout/test_analysis.py::test_a_field_of_the_analysis"
 _WEBHOOK = "rollout/test_analysis.py::test_a_field_of_a_webhook"
 _BOUNDS = "rollout/test_analysis.py::test_the_bounds_of_a_metric"
@@ -103,17 +103,17 @@ SERVICE = (
     Row(
         "service.hosts",
         "Hosts of the VirtualService; the apex is added when it is not among them.",
-        "routers/test_istio.py::test_the_apex_is_among_the_hosts_once",
+        "routers/test_istio_fields.py::test_the_apex_is_among_the_hosts_once",
     ),
     Row(
         "service.gateways",
         "Gateways of the VirtualService, `mesh` by default.",
-        "routers/test_istio.py::test_the_mesh_is_the_default_gateway",
+        "routers/test_istio_fields.py::test_the_mesh_is_the_default_gateway",
     ),
     Row(
         "service.delegation",
         "No hosts and no gateways: another VirtualService delegates to it.",
-        "routers/test_istio.py::test_a_delegate_has_neither_hosts_nor_gateways",
+        "routers/test_istio_fields.py::test_a_delegate_has_neither_hosts_nor_gateways",
     ),
     Row("service.match.*", "Copied onto the HTTP rule.", _ON_RULE),
     Row("service.mirror.*", "`true`: as `analysis.mirror`; the Gateway API's list is passed over.", _OTHER_MESH),
@@ -123,11 +123,21 @@ SERVICE = (
     Row(
         "service.rewrite",
         "`uri` and `authority` are copied onto the HTTP rule.",
-        "routers/test_istio.py::test_only_istios_part_of_a_rewrite_is_written",
+        "routers/test_istio_fields.py::test_only_istios_part_of_a_rewrite_is_written",
     ),
-    Row("service.rewrite.uri", "Copied.", "routers/test_istio.py::test_only_istios_part_of_a_rewrite_is_written"),
-    Row("service.rewrite.authority", "Copied.", "routers/test_istio.py::test_only_istios_part_of_a_rewrite_is_written"),
-    Row("service.rewrite.type", _NOT_ISTIO, "routers/test_istio.py::test_only_istios_part_of_a_rewrite_is_written"),
+    Row(
+        "service.rewrite.uri", "Copied.", "routers/test_istio_fields.py::test_only_istios_part_of_a_rewrite_is_written"
+    ),
+    Row(
+        "service.rewrite.authority",
+        "Copied.",
+        "routers/test_istio_fields.py::test_only_istios_part_of_a_rewrite_is_written",
+    ),
+    Row(
+        "service.rewrite.type",
+        _NOT_ISTIO,
+        "routers/test_istio_fields.py::test_only_istios_part_of_a_rewrite_is_written",
+    ),
     Row(
         "service.trafficPolicy.*",
         "Copied to both DestinationRules.",
