@@ -1,7 +1,7 @@
 """Flagger's deployment_controller, deployment_status and their daemonset twins (pkg/canary), told through our events.
 
 Each test has the name of the original, and asserts what the original means to assert. The smaller pieces have tables of
-their own: tests/rollout/test_workloads.py, test_daemonsets.py, test_readiness.py.
+their own: tests/rollout/test_workload*.py, test_daemonsets.py, test_readiness.py.
 """
 
 import pytest
