@@ -1,22 +1,34 @@
 """From a new revision to the copy: what each answer leads to."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero, ScaleUp
-from handlers.rollout.checks import Finding, Outcome
+from handlers.rollout.actions import CopyToPrimary, Route, ScaleUp
+from handlers.rollout.checks import Finding
 from handlers.rollout.commands import PROMOTE, RETRY
 from handlers.rollout.decision import Decision
-from handlers.rollout.snapshot import Options, Snapshot
-from handlers.rollout.spec.analysis import Hook, Metric
+from handlers.rollout.snapshot import Options
+from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase
 from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
+from tests.rollout.decisions import (
+    BAD,
+    DEADLINE,
+    GOOD,
+    NO_ROLLBACK,
+    NOT_YET,
+    PASSED,
+    REFUSED,
+    ROLLBACK,
+    TOTAL,
+    decided,
+    pushed,
+    texts,
+)
 from tests.rollout.strategies import (
     NEW,
     NEWER,
@@ -30,34 +42,8 @@ from tests.rollout.strategies import (
     a_target,
     answered,
     lost,
-    measured,
     seconds,
 )
-
-PASSED, REFUSED, NOT_YET, ERROR = Outcome.PASSED, Outcome.REFUSED, Outcome.NOT_YET, Outcome.ERROR
-RATE = Metric(name="request-success-rate", window="1m", low=99.0)
-BAD = measured(RATE, Outcome.FAILED, 50.0)
-GOOD = measured(RATE, PASSED, 100.0)
-NO_ROLLBACK = answered(Hook.ROLLBACK, REFUSED, name="back")
-ROLLBACK = answered(Hook.ROLLBACK, PASSED, name="back")
-TOTAL = Options(total=True)
-HALT = "Halt podinfo.test advancement"
-DEADLINE = NOW + seconds(600)
-
-
-def decided(s: Snapshot, *findings: Finding) -> Decision:
-    """What the table decides."""
-    return decide(s, stage_of(s), findings)
-
-
-def texts(decision: Decision) -> Sequence[str]:
-    """All that is told, in order."""
-    return [message.text for message in (*decision.reasons, *decision.messages)]
-
-
-def pushed(phase: Phase = Phase.SUCCEEDED, **fields: Any) -> Snapshot:
-    """A canary at rest with a new revision."""
-    return a_snapshot(phase, **{"target": a_resting_target(NEW), **fields})
 
 
 def test_a_new_revision_starts_a_rollout() -> None:
@@ -194,167 +180,6 @@ def test_a_rollback_webhook_is_told_when_the_analysis_is_skipped() -> None:
     s = a_snapshot(canary=a_canary(spec={"skipAnalysis": True}))
     assert texts(decided(s, NO_ROLLBACK))[0] == "Rollback hook back not signaling a rollback"
     assert decided(s, ROLLBACK).state.phase is Phase.FAILED
-
-
-GATES = [
-    pytest.param(pushed(), Hook.CONFIRM_ROLLOUT, Phase.WAITING, "waiting for approval", id="confirm-rollout"),
-    pytest.param(
-        a_snapshot(weight=50),
-        Hook.CONFIRM_PROMOTION,
-        Phase.WAITING_PROMOTION,
-        "waiting for promotion approval",
-        id="cp",
-    ),
-    pytest.param(
-        a_snapshot(weight=20),
-        Hook.CONFIRM_TRAFFIC_INCREASE,
-        Phase.PROGRESSING,
-        "waiting for traffic increase approval",
-        id="confirm-traffic-increase",
-    ),
-]
-
-
-@pytest.mark.parametrize(("s", "kind", "phase", "words"), GATES)
-@pytest.mark.parametrize("outcome", [REFUSED, ERROR])
-def test_a_closed_gate_halts(s: Snapshot, kind: Hook, phase: Phase, words: str, outcome: Outcome) -> None:
-    """It is not a failed check; the weight stays, and the next look, an interval later, is another question."""
-    decision = decided(s, answered(kind, outcome, "403", name="gate"))
-    weight = s.known.weight
-    assert decision.actions == ((Route(weight),) if phase is not Phase.WAITING else ())
-    state = decision.state
-    assert (state.phase, state.weight, state.failed, state.seq) == (phase, weight, 0, s.known.seq + 1)
-    assert (state.waiting, state.stepped) == ("webhook gate", NOW)
-    assert texts(decision)[-1] == f"{HALT} {words} gate"
-    assert decision.messages[-1].kind is Kind.WARNING
-
-
-@pytest.mark.parametrize(
-    ("phase", "kind", "said"),
-    [
-        pytest.param(Phase.WAITING, Hook.CONFIRM_ROLLOUT, [], id="once on entering Waiting"),
-        pytest.param(Phase.WAITING_PROMOTION, Hook.CONFIRM_PROMOTION, [], id="once on entering WaitingPromotion"),
-        pytest.param(
-            Phase.PROGRESSING,
-            Hook.CONFIRM_TRAFFIC_INCREASE,
-            [f"{HALT} waiting for traffic increase approval gate"],
-            id="each time for a traffic increase",
-        ),
-    ],
-)
-def test_a_gate_that_stays_closed_is_told_as_flagger_does(phase: Phase, kind: Hook, said: list[str]) -> None:
-    """scheduler_hooks.go."""
-    known = a_state(phase, weight=0 if phase is Phase.WAITING else 20, waiting="webhook gate")
-    target = a_resting_target(NEW) if phase is Phase.WAITING else a_target()
-    assert texts(decided(a_snapshot(state=known, target=target), answered(kind, REFUSED, name="gate"))) == said
-
-
-def test_c17_waiting_for_promotion_keeps_the_weight() -> None:
-    """Flagger says weight 0 and iterations -1 while the routes say 50."""
-    s = a_snapshot(Phase.WAITING_PROMOTION, weight=50)
-    decision = decided(s, answered(Hook.CONFIRM_PROMOTION, REFUSED))
-    assert (decision.state.weight, decision.state.iterations, decision.actions) == (50, 0, (Route(50),))
-
-
-@pytest.mark.parametrize(("options", "failed"), [(Options(), 0), (TOTAL, 1)], ids=["consecutive", "total"])
-def test_checks_that_passed_before_a_closed_gate_reset_the_count(options: Options, failed: int) -> None:
-    """The gate comes after them."""
-    s = a_snapshot(state=a_state(weight=50, failed=1), options=options)
-    assert decided(s, GOOD, answered(Hook.CONFIRM_PROMOTION, REFUSED)).state.failed == failed
-
-
-def test_a_revision_that_nobody_approved_loses_the_traffic() -> None:
-    """After a failed promotion the target serves; a push replaces its pods, and the primary takes over if it can."""
-    s = a_snapshot(state=a_state(Phase.FAILED, weight=100, promoted=NEW), target=a_target(NEWER))
-    closed = answered(Hook.CONFIRM_ROLLOUT, REFUSED)
-    decision = decided(s, closed)
-    assert (decision.actions, decision.state.phase, decision.state.weight) == ((Route(0),), Phase.WAITING, 0)
-    kept = decided(replace(s, primary=a_primary(NEW, **lost())), closed)
-    assert (kept.actions, kept.state.phase, kept.state.weight) == ((), Phase.WAITING, 100)
-
-
-@pytest.mark.parametrize(
-    ("s", "kind", "actions"),
-    [
-        pytest.param(a_snapshot(weight=20), Hook.ROLLOUT, (Route(20),), id="a rollout webhook"),
-        pytest.param(a_snapshot(), Hook.PRE_ROLLOUT, (Route(0),), id="a pre-rollout webhook"),
-        pytest.param(a_snapshot(weight=50), Hook.CONFIRM_PROMOTION, (Route(50),), id="a gate"),
-        pytest.param(pushed(), Hook.CONFIRM_ROLLOUT, (), id="before the start"),
-    ],
-)
-def test_a_webhook_may_ask_for_patience(s: Snapshot, kind: Hook, actions: tuple[object, ...]) -> None:
-    """Not a failed check and not another step: it is asked again with the same number, an interval later."""
-    decision = decided(s, answered(kind, NOT_YET, "is still at it", name="load"))
-    known = s.known
-    assert decision.state == replace(known, waiting="webhook load", stepped=NOW)
-    assert decision.actions == actions
-    assert not [text for text in texts(decision) if "load" in text]
-
-
-@pytest.mark.parametrize(
-    ("finding", "words"),
-    [
-        pytest.param(BAD, "success rate 50.00% < 99%", id="a metric out of range"),
-        pytest.param(answered(Hook.ROLLOUT, REFUSED, "500"), "external check hook failed 500", id="a webhook's no"),
-        pytest.param(answered(Hook.ROLLOUT, ERROR, "timeout"), "external check hook failed timeout", id="no answer"),
-    ],
-)
-def test_c14_a_failed_check_is_counted_and_told(finding: Finding, words: str) -> None:
-    """Each kind of trouble in its own words; routes are put back to the state's weight within the step."""
-    s = a_snapshot(weight=20, routes=Weights(90, 10))
-    decision = decided(s, finding)
-    assert (decision.actions, decision.state.failed, decision.state.weight) == ((Route(20),), 1, 20)
-    assert (decision.state.seq, decision.state.stepped) == (6, NOW)
-    assert texts(decision) == [f"{HALT} {words}"]
-
-
-def test_a_failed_pre_rollout_check_is_counted() -> None:
-    """Before the first weight."""
-    decision = decided(a_snapshot(), answered(Hook.PRE_ROLLOUT, REFUSED, "500"))
-    assert (decision.actions, decision.state.failed, decision.state.phase) == ((Route(0),), 1, Phase.PROGRESSING)
-    assert texts(decision) == [
-        "Starting canary analysis for podinfo.test",
-        f"{HALT} pre-rollout check hook failed 500",
-    ]
-
-
-def test_c19_the_step_that_reaches_the_threshold_rolls_back_and_says_why() -> None:
-    """In the same step; the count it reached is shown on the way."""
-    decision = decided(a_snapshot(state=a_state(weight=20, failed=1), routes=Weights(80, 20)), BAD)
-    assert (decision.intent, decision.actions) == (Intent.ROLLBACK, (Route(0), ScaleToZero()))
-    assert decision.meanwhile is not None
-    assert (decision.meanwhile.failed, decision.meanwhile.phase) == (2, Phase.PROGRESSING)
-    assert (decision.state.phase, decision.state.failed, decision.state.weight) == (Phase.FAILED, 0, 0)
-    assert texts(decision) == [
-        f"{HALT} success rate 50.00% < 99%",
-        "Rolling back podinfo.test failed checks threshold reached 2",
-        "Canary failed! Scaling down podinfo.test",
-        "",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("s", "revision"),
-    [
-        pytest.param(a_snapshot(Phase.WAITING, target=a_resting_target(NEW)), NEW, id="C11: in Waiting"),
-        pytest.param(a_snapshot(), NEW, id="before the first weight"),
-        pytest.param(a_snapshot(weight=20), NEW, id="in the middle"),
-        pytest.param(a_snapshot(Phase.WAITING_PROMOTION, weight=50), NEW, id="in WaitingPromotion"),
-    ],
-)
-def test_c11_a_rollback_webhook_is_heard_in_every_phase_before_the_copy(s: Snapshot, revision: str) -> None:
-    """Its yes rolls back at once, and the revision that was refused is the one that failed."""
-    decision = decided(s, ROLLBACK)
-    assert (decision.intent, decision.actions) == (Intent.ROLLBACK, (Route(0), ScaleToZero()))
-    assert (decision.state.phase, decision.state.revision) == (Phase.FAILED, revision)
-    assert texts(decision)[:2] == ["Rollback check back passed", "Rolling back podinfo.test manual webhook invoked"]
-
-
-def test_a_rollback_webhook_that_says_no_stops_nothing() -> None:
-    """Nor does one that is down."""
-    for outcome in (REFUSED, ERROR, NOT_YET):
-        decision = decided(a_snapshot(weight=20), answered(Hook.ROLLBACK, outcome))
-        assert decision.state.weight == 30
 
 
 def test_findings_go_into_the_history() -> None:
