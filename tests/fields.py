@@ -31,8 +31,8 @@ _ANALYSIS = "rollout/test_analysis.py::test_a_field_of_the_analysis"
 _WEBHOOK = "rollout/test_analysis.py::test_a_field_of_a_webhook"
 _BOUNDS = "rollout/test_analysis.py::test_the_bounds_of_a_metric"
 _ASKED = "rollout/test_analysis.py::test_how_a_metric_is_asked"
-_DECLARED = "rollout/test_services.py::test_metadata_is_declared_for_each_service"
-_UNMANAGED = "rollout/test_services.py::test_unmanaged_metadata_is_left_to_others"
+_DECLARED = "rollout/test_service_metadata.py::test_metadata_is_declared_for_each_service"
+_UNMANAGED = "rollout/test_service_metadata.py::test_unmanaged_metadata_is_left_to_others"
 _OTHER_MESH = "test_fields.py::test_a_field_for_another_mesh_changes_nothing"
 _NOT_ISTIO = "Nothing: it is about another mesh or ingress, and Flagger's Istio router passes it over as well."
 
@@ -73,7 +73,7 @@ SERVICE = (
     Row(
         "service.appProtocol",
         "Written to the port; `tcp`: connections are routed.",
-        "rollout/test_services.py::test_the_port_is_that_of_the_spec",
+        "rollout/test_service_ports.py::test_the_port_is_that_of_the_spec",
     ),
     Row(
         "service.trafficDistribution",
@@ -83,12 +83,12 @@ SERVICE = (
     Row(
         "service.targetPort",
         "A number or a name; the port when it is empty.",
-        "rollout/test_services.py::test_the_port_is_that_of_the_spec",
+        "rollout/test_service_ports.py::test_the_port_is_that_of_the_spec",
     ),
     Row(
         "service.portDiscovery",
         "The containers' other ports come along.",
-        "rollout/test_services.py::test_other_ports_are_discovered",
+        "rollout/test_service_ports.py::test_other_ports_are_discovered",
     ),
     Row(
         "service.headless",
