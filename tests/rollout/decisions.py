@@ -10,7 +10,7 @@ from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase
 from handlers.rollout.table import decide
-from tests.rollout.strategies import NEW, NOW, a_resting_target, a_snapshot, answered, measured, seconds
+from tests.rollout.examples import NEW, NOW, a_resting_target, a_snapshot, answered, measured, seconds
 
 PASSED, REFUSED, NOT_YET, ERROR = Outcome.PASSED, Outcome.REFUSED, Outcome.NOT_YET, Outcome.ERROR
 RATE = Metric(name="request-success-rate", window="1m", low=99.0)

@@ -10,7 +10,7 @@ from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
-from tests.rollout.strategies import (
+from tests.rollout.examples import (
     NEW,
     NEWER,
     NOW,

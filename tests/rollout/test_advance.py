@@ -29,7 +29,7 @@ from tests.rollout.decisions import (
     pushed,
     texts,
 )
-from tests.rollout.strategies import (
+from tests.rollout.examples import (
     NEW,
     NEWER,
     NOW,

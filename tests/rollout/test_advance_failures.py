@@ -9,7 +9,7 @@ from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
 from tests.rollout.decisions import BAD, ERROR, HALT, NOT_YET, REFUSED, ROLLBACK, decided, texts
-from tests.rollout.strategies import NEW, NOW, a_resting_target, a_snapshot, a_state, answered
+from tests.rollout.examples import NEW, NOW, a_resting_target, a_snapshot, a_state, answered
 
 
 @pytest.mark.parametrize(

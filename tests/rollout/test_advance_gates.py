@@ -10,7 +10,7 @@ from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.state import Kind, Phase
 from tests.rollout.decisions import ERROR, GOOD, HALT, NOT_YET, REFUSED, TOTAL, decided, pushed, texts
-from tests.rollout.strategies import (
+from tests.rollout.examples import (
     NEW,
     NEWER,
     NOW,

@@ -9,7 +9,7 @@ from handlers.errors import BadCanary
 from handlers.rollout.spec import analysis as analyses
 from handlers.rollout.spec.analysis import Analysis, Hook, Metric, Webhook
 from handlers.rollout.spec.fields import Field
-from tests.rollout.strategies import seconds
+from tests.rollout.examples import seconds
 
 HOOK = {"name": "check", "url": "http://hooks.test/"}
 RATE = {"name": "request-success-rate"}

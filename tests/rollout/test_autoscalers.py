@@ -7,7 +7,7 @@ import pytest
 from handlers.rollout.objects import Object, merge_patch
 from handlers.rollout.objects.autoscalers import PAUSED, least, pausable, paused, primary_scaler, with_pause
 from handlers.rollout.spec.canary import Canary
-from tests.rollout.strategies import a_canary
+from tests.rollout.examples import a_canary
 
 METRICS = [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}}]
 QUERY = 'sum(rate(http_requests_total{app="podinfo-canary"}[2m]))'

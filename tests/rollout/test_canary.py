@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.errors import BadCanary
 from handlers.rollout.spec.analysis import Analysis
 from handlers.rollout.spec.canary import Canary, CanaryService, CustomMetadata, parse
-from tests.rollout.strategies import canary_object, seconds
+from tests.rollout.examples import canary_object, seconds
 
 ONLY_ISTIO = '"istio", the only provider of this version'
 LABEL = "a DNS label of at most 55 characters"

@@ -5,7 +5,7 @@ import pytest
 from handlers.rollout.checks import Finding, HookCheck, MetricCheck, Outcome, ServerCheck, in_groups, settled
 from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.state import Phase
-from tests.rollout.strategies import a_webhook, answered, measured
+from tests.rollout.examples import a_webhook, answered, measured
 
 METRIC = MetricCheck(Metric(name="a", window="1m"))
 SERVER = ServerCheck(Metric(name="b", window="1m"))

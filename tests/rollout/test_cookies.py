@@ -6,7 +6,7 @@ from typing import Any
 from handlers.rollout.cookies import kept
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
-from tests.rollout.strategies import NEWER, a_canary, a_state
+from tests.rollout.examples import NEWER, a_canary, a_state
 
 
 def sticky(**affinity: Any) -> Canary:

@@ -14,7 +14,7 @@ from handlers.rollout.objects.revision import of_target
 from handlers.rollout.objects.workloads import PROMOTED, create_primary, promote_primary, selector_label
 from handlers.rollout.snapshot import Options
 from handlers.rollout.spec.canary import Canary
-from tests.rollout.strategies import a_canary
+from tests.rollout.examples import a_canary
 
 OPTIONS = Options(selector_labels=("name",), include_label_prefixes=("test-",))
 WAITING = "waiting for rollout to finish: "

@@ -19,7 +19,8 @@ from handlers.rollout.decision import (
 )
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Kind, Message, Phase
-from tests.rollout.strategies import METRICS, NOW, a_claim, a_snapshot, a_state, measured, seconds, snapshots
+from tests.rollout.examples import NOW, a_claim, a_snapshot, a_state, measured, seconds
+from tests.rollout.strategies import METRICS, snapshots
 
 
 def test_a_step_is_counted_timed_and_ends_all_waiting() -> None:

@@ -9,7 +9,7 @@ from handlers.rollout.commands import ABORT, PROMOTE, RETRY
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Intent, Kind, Message, Phase, State
-from tests.rollout.strategies import NOW, a_canary, a_claim, a_state, seconds
+from tests.rollout.examples import NOW, a_canary, a_claim, a_state, seconds
 
 SEEN = {"deployments/podinfo": "3", "services/podinfo": "v7", "services/gone": ""}
 TOKENS = {"deployments/podinfo": "3", "services/podinfo": "v7", "services/other": "v1"}

@@ -4,7 +4,7 @@ import pytest
 
 from handlers.errors import BadCanary
 from handlers.rollout.gates import GATES, Gate, dump, is_open, load
-from tests.rollout.strategies import NOW, seconds
+from tests.rollout.examples import NOW, seconds
 
 
 def test_gates_survive_the_annotation() -> None:

@@ -14,7 +14,7 @@ from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Phase
-from tests.rollout.strategies import NEW, a_snapshot, a_state, an_alert, answered, measured
+from tests.rollout.examples import NEW, a_snapshot, a_state, an_alert, answered, measured
 
 RATE = Metric(name="request-success-rate", window="1m", low=99.0)
 ERRORS = Metric(name="errors", window="1m", high=0.0, template=("test", "errors"))

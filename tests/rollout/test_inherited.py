@@ -10,7 +10,7 @@ from handlers.rollout.commands import ABORT, PROMOTE, RETRY, abort, promote
 from handlers.rollout.inherited import ADOPTED, Found, inherited
 from handlers.rollout.state import Phase, State
 from handlers.rollout.weights import Cookies, Weights
-from tests.rollout.strategies import MATCH, a_canary
+from tests.rollout.examples import MATCH, a_canary
 
 SEEN = "2026-03-04T12:00:00Z"
 NEW = "1-00000000000000aa"

@@ -25,7 +25,8 @@ from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.rollout.weights import Weights, highest
-from tests.rollout.strategies import TICK, answers, snapshots
+from tests.rollout.examples import TICK
+from tests.rollout.strategies import answers, snapshots
 
 
 def routes(decision: Decision) -> Sequence[int]:

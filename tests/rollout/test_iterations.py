@@ -18,7 +18,7 @@ from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase
 from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
-from tests.rollout.strategies import (
+from tests.rollout.examples import (
     MATCH,
     NEW,
     NEWER,

@@ -8,7 +8,7 @@ from handlers.rollout.commands import RETRY
 from handlers.rollout.jobs import run
 from handlers.rollout.jobs.job import Wanted, job_ref
 from handlers.rollout.state import Intent, Kind, Message, Phase, State
-from tests.rollout.strategies import NEW, a_canary, a_claim
+from tests.rollout.examples import NEW, a_canary, a_claim
 
 CLAIMED = State(phase=Phase.PROGRESSING, revision="1-a", claim=a_claim(revision="1-b"))
 TELLING = State(

@@ -7,7 +7,8 @@ from hypothesis import given
 
 from handlers.rollout.projection import project
 from handlers.rollout.state import Phase, State
-from tests.rollout.strategies import NEW, NOW, OLD, a_state, seconds, states
+from tests.rollout.examples import NEW, NOW, OLD, a_state, seconds
+from tests.rollout.strategies import states
 
 AT = "2026-03-04T12:00:00Z"
 LATER = NOW + seconds(90)

@@ -13,7 +13,7 @@ from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Kind, Phase
 from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
-from tests.rollout.strategies import (
+from tests.rollout.examples import (
     NEW,
     NOW,
     OLD,

@@ -25,7 +25,7 @@ from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase, State
 from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
-from tests.rollout.strategies import (
+from tests.rollout.examples import (
     NEW,
     NEWER,
     NOW,

@@ -8,7 +8,7 @@ from handlers.rollout.objects import merge_patch
 from handlers.rollout.objects.revision import of_target
 from handlers.rollout.objects.service_targets import service_copy
 from handlers.rollout.objects.workloads import PROMOTED
-from tests.rollout.strategies import a_canary
+from tests.rollout.examples import a_canary
 
 SERVED = {"targetRef": {"kind": "Service", "name": "podinfo"}}
 

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.rollout.state import State
 from handlers.rollout.weights import Weights
-from tests.rollout.strategies import NEW, OLD, a_primary, a_snapshot, a_state, lost
+from tests.rollout.examples import NEW, OLD, a_primary, a_snapshot, a_state, lost
 
 
 def test_names_are_told_as_flagger_does() -> None:

@@ -11,6 +11,7 @@ from handlers.rollout.freeze import Namespace
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import Stage, may_be_held, stage_of
 from handlers.rollout.state import Intent, Phase
+from tests.rollout.examples import NEW, NOW, a_canary, a_claim, a_snapshot, a_state, an_alert, seconds
 from tests.rollout.stages import (
     CASES,
     FAILED,
@@ -22,7 +23,7 @@ from tests.rollout.stages import (
     SUSPENDED,
     WAITING,
 )
-from tests.rollout.strategies import NEW, NOW, a_canary, a_claim, a_snapshot, a_state, an_alert, seconds, snapshots
+from tests.rollout.strategies import snapshots
 
 
 @pytest.mark.parametrize(("stage", "s"), [pytest.param(st, s, id=f"{st.name}: {why}") for st, why, s in CASES])

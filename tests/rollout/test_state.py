@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from handlers.errors import BadCanary
 from handlers.rollout.state import SCHEMA, STATE, Claim, Intent, Phase, State, dump, load
 from handlers.rollout.written import time_text
-from tests.rollout.strategies import NOW, seconds, states
+from tests.rollout.examples import NOW, seconds
+from tests.rollout.strategies import states
 
 LEAST = {"schema": SCHEMA, "seq": 7, "phase": "Progressing", "rest": "Initialized"}
 

@@ -8,7 +8,7 @@ from handlers.errors import BadCanary
 from handlers.rollout.spec.canary import parse
 from handlers.rollout.spec.match import MATCH, combined
 from handlers.rollout.spec.strategy import THRESHOLD_COUNTS
-from tests.rollout.strategies import a_canary, canary_object
+from tests.rollout.examples import a_canary, canary_object
 
 INSIDER = {"headers": {"x-canary": {"exact": "insider"}}}
 COUNTED: dict[str, Any] = {"stepWeight": 0, "maxWeight": 0, "iterations": 2}

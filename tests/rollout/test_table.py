@@ -11,15 +11,7 @@ from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
-from tests.rollout.strategies import (
-    NOW,
-    a_canary,
-    a_snapshot,
-    a_state,
-    a_target,
-    seconds,
-    with_webhooks,
-)
+from tests.rollout.examples import NOW, a_canary, a_snapshot, a_state, a_target, seconds, with_webhooks
 
 ROLLBACK_HOOK, ROLLOUT, METRICS = "rollback", "rollout", "metrics"
 INCREASE, PROMOTION, ROLLOUT_GATE = "confirm-traffic-increase", "confirm-promotion", "confirm-rollout"

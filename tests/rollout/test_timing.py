@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.rollout.state import State
 from handlers.rollout.timing import due, slack, step_time
-from tests.rollout.strategies import NOW, seconds
+from tests.rollout.examples import NOW, seconds
 
 INTERVALS = st.integers(1, 120_000).map(lambda ms: timedelta(milliseconds=ms))
 LATENESS = st.floats(0, 0.5).map(seconds)

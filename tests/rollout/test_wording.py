@@ -6,7 +6,7 @@ from handlers.rollout.checks import Finding, Outcome, ServerCheck
 from handlers.rollout.spec.analysis import Hook, Metric
 from handlers.rollout.state import Kind, Message, Phase
 from handlers.rollout.wording import comparison, number, of_finding, of_findings
-from tests.rollout.strategies import a_snapshot, answered, measured
+from tests.rollout.examples import a_snapshot, answered, measured
 
 RATE = Metric(name="request-success-rate", window="1m", low=99.0, high=99.9)
 DURATION = Metric(name="request-duration", window="1m", low=1.0, high=500.0)
