@@ -55,9 +55,8 @@ def _snapshots() -> Iterator[Snapshot]:
     canary = Canary(namespace="shop", name="app", analysis=analysis, **spec)  # type: ignore[arg-type]  # all of it is right
     revisions, phases = ("old", "new", "newer"), [phase for phase in Phase if phase is not Phase.TERMINATING]
     readiness = itertools.product((True, False), (True, False), (True, False))
-    kinds = (CauseKind.TICK, CauseKind.ALERT)
     for phase, shows, weight, promoted, (ready, primary_ready, late), kind in itertools.product(
-        phases, revisions, (0, 50, 100), ("old", "new"), list(readiness), kinds
+        phases, revisions, (0, 50, 100), ("old", "new"), list(readiness), (CauseKind.TICK, CauseKind.ALERT)
     ):
         rest = phase in (Phase.INITIALIZING, Phase.INITIALIZED, Phase.SUCCEEDED, Phase.WAITING)
         copied = phase in (Phase.PROMOTING, Phase.FINALISING) or (phase is Phase.FAILED and weight > 0)
