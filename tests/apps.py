@@ -24,11 +24,11 @@ class NoReview:
         return Review(authenticated=token == "")
 
 
-Client = Callable[[Lab], FlaskClient]
+Client = Callable[..., FlaskClient]
 
 
 def clients(tmp_path: Path) -> Client:
-    """An HTTP client of an app around a lab, with authentication on."""
+    """An HTTP client of an app around a lab, with authentication on; keywords are settings."""
     (tmp_path / "cron").write_text(TOKEN)
 
     def make(lab: Lab, **environ: str) -> FlaskClient:

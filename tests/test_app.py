@@ -204,7 +204,7 @@ def test_a_held_rollback_is_503(client_of: Client) -> None:
 def test_namespaces_that_are_not_ours(client_of: Client) -> None:
     """With SERINUS_NAMESPACES, what is in other namespaces is left alone."""
     lab = new_lab()
-    client = client_of(lab, SERINUS_NAMESPACES="elsewhere")  # type: ignore[call-arg]  # settings of this one test
+    client = client_of(lab, SERINUS_NAMESPACES="elsewhere")
     for body in (tick(), tick(namespace="shop"), tick(namespace="shop", name="app"), synced(CANARY)):
         assert client.post("/", data=body, headers=STRUCTURED).status_code == 204
     assert lab.phase == ""

@@ -8,24 +8,17 @@ import pytest
 from flask.testing import FlaskClient
 
 from handlers.app import routed
-from handlers.auth import REREAD, Authenticator, Review
+from handlers.auth import REREAD, Authenticator
 from handlers.errors import Unavailable
 from handlers.health import AGAIN, Health
 from handlers.settings import Settings
 from handlers.step.ports import World
 from handlers.wiring import Wiring
+from tests.apps import NoReview
 from tests.fakes import EPOCH
 from tests.lab import Lab, new_lab
 
 READY = "/healthz/ready"
-
-
-class NoReview:
-    """No token is known to the API server."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=not token)
 
 
 @pytest.fixture

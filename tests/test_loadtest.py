@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from handlers.auth import Authenticator, Review
+from handlers.auth import Authenticator
 from handlers.errors import BadSetting
 from handlers.events.hook import LIMIT
 from handlers.load.command import TAIL, run
@@ -22,19 +22,12 @@ from handlers.sandbox.process import wait_for
 from handlers.settings import Settings
 from tests.adapters import loopback
 from tests.adapters.loopback import Answer, Serve
+from tests.apps import NoReview
 
 serve = pytest.fixture(loopback.serve)
 TOKEN = "a-token-of-the-tests"
 ABOUT = {"name": "app", "namespace": "shop", "phase": "Progressing", "checksum": "1-abc"}
 ENVIRON = {"PATH": os.environ["PATH"]}
-
-
-class NoReview:
-    """No token is known to an API server."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=token == "")
 
 
 @pytest.fixture

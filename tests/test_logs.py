@@ -12,12 +12,13 @@ from flask.testing import FlaskClient
 
 from handlers.answers import OTHER
 from handlers.app import routed
-from handlers.auth import Authenticator, Review
+from handlers.auth import Authenticator
 from handlers.errors import Unavailable
 from handlers.logs import JsonFormatter, fields, formatter, setup
 from handlers.settings import Settings
 from handlers.step.sweep import Subject, step_each
 from handlers.wiring import Wiring
+from tests.apps import NoReview
 from tests.fakes import Died
 from tests.lab import TICK, Lab, a_canary, at, new_lab
 
@@ -134,14 +135,6 @@ def test_nothing_to_do_and_nobody_there(written: io.StringIO) -> None:
     step_each(lab.world, [Subject(lab.ref)], TICK)
     rest, gone = lines(written, "handlers.step.watched")
     assert (rest["stage"], rest["outcome"], gone["stage"], gone["outcome"]) == ("at rest", "nothing", "gone", "nothing")
-
-
-class NoReview:
-    """No token is known to the API server."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=not token)
 
 
 @pytest.fixture

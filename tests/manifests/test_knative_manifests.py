@@ -12,7 +12,7 @@ from flask import Flask
 
 from handlers.adapters.http import HttpClient
 from handlers.app import routed
-from handlers.auth import Authenticator, Review
+from handlers.auth import Authenticator
 from handlers.cli import parser
 from handlers.commands.tick import Sender, send
 from handlers.events import cloudevent
@@ -22,6 +22,7 @@ from handlers.settings_table import SETTINGS
 from handlers.wiring import Wiring
 from tests.adapters import loopback
 from tests.adapters.loopback import Answer, Serve
+from tests.apps import NoReview
 from tests.fakes import Clock
 from tests.lab import new_lab
 from tests.manifests.files import ALERTMANAGER, KNATIVE, containers, documents, inside, objects, paths, run
@@ -31,14 +32,6 @@ MINUTE = 60
 HANDLERS = [item for item in containers() if item["name"] == "handlers"]
 
 serve = pytest.fixture(loopback.serve)
-
-
-class NoReview:
-    """No token is known to the API server."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=token == "")
 
 
 def environ(container: dict[str, Any]) -> dict[str, str]:

@@ -10,10 +10,11 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from handlers.app import routed
-from handlers.auth import Authenticator, Review
+from handlers.auth import Authenticator
 from handlers.settings import Settings
 from handlers.step.ports import Request, Response
 from handlers.wiring import Wiring
+from tests.apps import NoReview
 from tests.lab import Lab, a_canary, at, new_lab
 from tests.protocol.harness import state_of
 
@@ -25,14 +26,6 @@ METADATA = {"jobName": "expand", "jobSpec": base64.b64encode(json.dumps(SPEC).en
 HOOK = {"name": "migrate", "type": "pre-rollout", "url": URL, "timeout": "20s", "metadata": METADATA}
 ASYNC = {"Prefer": "respond-async, wait=10"}
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
-
-
-class NoReview:
-    """No token is known to the API server."""
-
-    def review(self, token: str) -> Review:
-        """Refuse."""
-        return Review(authenticated=token == "")
 
 
 def client_of(lab: Lab, tokens: Path, **environ: str) -> FlaskClient:

@@ -2,21 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from handlers.app import routed
-from handlers.auth import Authenticator
 from handlers.errors import Conflict
 from handlers.rollout.commands import PAUSE
-from handlers.settings import Settings
-from handlers.wiring import Wiring
-from tests.apps import BEARER, TOKEN, NoReview
-from tests.lab import Lab, at, new_lab
+from tests.apps import BEARER, clients
+from tests.lab import at, new_lab
 from tests.protocol.harness import finish
 from tests.protocol.situations import approved
 
@@ -24,18 +19,7 @@ CANARY = "flagger.app/v1beta1/canaries/app"
 ABOUT = {"name": "app", "namespace": "shop"}
 Ask = Callable[..., TestResponse]
 
-
-@pytest.fixture
-def client_of(tmp_path: Path) -> Callable[..., FlaskClient]:
-    """An HTTP client of an app around a lab, with authentication on."""
-    (tmp_path / "cron").write_text(TOKEN)
-
-    def make(lab: Lab, **environ: str) -> FlaskClient:
-        settings = Settings.from_env({"SERINUS_TOKENS_DIR": str(tmp_path), **environ})
-        authenticator = Authenticator(settings, NoReview(), lambda: 0.0)
-        return routed(settings, Wiring(lambda: lab.world), authenticator).test_client()
-
-    return make
+client_of = pytest.fixture(clients)
 
 
 def asking(client: FlaskClient) -> Ask:

@@ -10,7 +10,8 @@ from handlers.app import routed
 from handlers.auth import Authenticator
 from handlers.settings import Settings
 from handlers.wiring import Wiring
-from tests.scenarios.jobs import ASYNC, JOBS, METADATA, SPEC, TOKEN, NoReview, Site, SiteOf, sites
+from tests.apps import NoReview
+from tests.scenarios.jobs import ASYNC, JOBS, METADATA, SPEC, TOKEN, Site, SiteOf, sites
 
 site_of = pytest.fixture(sites)
 
