@@ -12,7 +12,7 @@ from handlers.sandbox.process import SandboxError
 from handlers.sandbox.proxy import Envoy
 from handlers.sandbox.workloads import Workloads
 
-SYNC_SECONDS = 15
+SYNC_SECONDS = 30
 
 
 class Agents:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from handlers.sandbox.kube import ApiError, Kube, Object, Resource, Watch
+from handlers.sandbox.process import Ended, SandboxError
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,8 @@ class Informers:
 class Agent:
     """A level-triggered loop: at every change its informers see, and every `pulse` seconds, it looks at everything.
 
-    A subclass implements `reconcile`; an ApiError in it is taken up by the next look.
+    A subclass implements `reconcile`; an ApiError or a SandboxError in it is taken up by the next look, and when a
+    program that it needs has ended it says so and ends.
     """
 
     pulse = 0.5
@@ -177,7 +179,10 @@ class Agent:
             self.changed.clear()
             try:
                 self.reconcile()
-            except ApiError as error:
+            except Ended as error:
+                log.error("%s has to stop: %s", type(self).__name__, error)  # noqa: TRY400  the message says it all
+                return
+            except (ApiError, SandboxError) as error:
                 log.debug("%s looks again: %s", type(self).__name__, error)
                 self.stopping.wait(0.1)
             self.changed.wait(self.pulse)

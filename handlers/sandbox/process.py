@@ -14,7 +14,7 @@ import urllib3
 from handlers.errors import SerinusError
 
 HOST = "127.0.0.1"
-START_SECONDS = 15
+START_SECONDS = 30
 STOP_SECONDS = 5
 PORT_ATTEMPTS = 3
 
@@ -23,6 +23,10 @@ http = urllib3.PoolManager(maxsize=4, timeout=urllib3.Timeout(2), retries=False)
 
 class SandboxError(SerinusError):
     """The sandbox cannot start, or something in it did not happen in time."""
+
+
+class Ended(SandboxError):
+    """A program that the sandbox is made of has ended by itself."""
 
 
 class Program:
@@ -43,15 +47,19 @@ class Program:
         self.pid = self._process.pid
 
     def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-        """Wait until the condition holds; raises SandboxError with the end of the log when the program has ended."""
+        """Wait until the condition holds; raises Ended with the end of the log when the program has ended."""
 
         def check() -> bool:
-            if self._process.poll() is not None:
-                tail = self.log.read_text(errors="replace")[-500:]
-                raise SandboxError(f"{self.name} ended with status {self._process.returncode}: {tail}")
+            self.check()
             return ready()
 
         wait_for(check, f"{self.name}: {what}", seconds)
+
+    def check(self) -> None:
+        """Raise Ended with the end of the log when it has ended."""
+        if self._process.poll() is not None:
+            tail = self.log.read_text(errors="replace")[-500:]
+            raise Ended(f"{self.name} ended with status {self._process.returncode}: {tail}")
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """SIGTERM, then SIGKILL for one that has not ended within so many seconds; returns when it is gone."""

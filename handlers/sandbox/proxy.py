@@ -11,7 +11,7 @@ import urllib3
 from handlers.sandbox import envoy, tcp
 from handlers.sandbox.istio import MIRROR
 from handlers.sandbox.kube import Object
-from handlers.sandbox.process import HOST, Managed, Program, SandboxError, answers, http, wait_for
+from handlers.sandbox.process import HOST, Ended, Managed, Program, SandboxError, answers, http, wait_for
 from handlers.sandbox.topology import Address, Topology
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,10 @@ class Envoy(Managed):
         return any(address in addresses for addresses in list(self._endpoints.values()))
 
     def update(self, clusters: Mapping[str, frozenset[Address]], rules: Rules, now: float) -> None:
-        """Make these the clusters, endpoints and rules; `now` in monotonic seconds. Writes only what changed."""
+        """Make these the clusters, endpoints and rules; `now` in monotonic seconds. Writes only what changed.
+
+        Raises Ended when Envoy does not run any more, SandboxError when it does not answer; then ask for it again.
+        """
         both = {name: self._endpoints.get(name, frozenset()) | addresses for name, addresses in clusters.items()}
         new = not set(both) <= set(self._endpoints)
         grown = self._write_endpoints(both)
@@ -114,10 +117,10 @@ class Envoy(Managed):
         _replace(self._directory / "cds" / "clusters.json", envoy.cluster_file(self._endpoints, self._directory))
 
     def _write_rules(self, rules: Rules) -> None:
-        before, self._rules = self._rules, rules
-        for (path, content, stats), (_, old, _) in zip(rules.files(), before.files(), strict=True):
+        for (path, content, stats), (_, old, _) in zip(rules.files(), self._rules.files(), strict=True):
             if content != old:
                 self._write_and_await(path, content, stats)
+        self._rules = rules  # not before: what an error cuts short is done again by the next update
 
     def _write_and_await(self, path: str, content: Object, stats: str) -> None:
         before = self._updates(stats)
@@ -149,11 +152,18 @@ class Envoy(Managed):
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         try:
             wait_for(condition, f"envoy {what}", APPLIED_SECONDS, pause=0.003)
-        except (SandboxError, urllib3.exceptions.HTTPError) as error:
+        except Ended:
+            raise
+        except SandboxError as error:
             log.warning("%s", error)
 
     def _ask(self, path: str) -> str:
-        return http.request("GET", self.admin + path).data.decode()
+        try:
+            return http.request("GET", self.admin + path).data.decode()
+        except urllib3.exceptions.HTTPError as error:
+            if self._program:
+                self._program.check()
+            raise SandboxError(f"envoy does not answer: {error}") from None
 
 
 def binary() -> str:

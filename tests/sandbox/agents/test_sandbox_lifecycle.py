@@ -55,6 +55,15 @@ def test_stop_leaves_nothing(sandbox: Sandbox) -> None:
     other.stop()
 
 
+def test_an_envoy_that_has_ended_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever starts a sandbox learns from its log that the mesh has stopped, and why."""
+    with Sandbox(Options(metrics=False)) as sandbox:
+        os.kill(sandbox.pids()[0], signal.SIGKILL)
+        Place(sandbox).service("app", "app")
+        wait_for(lambda: "Mesh has to stop: " in caplog.text, "it is told", 30)
+    assert "ended with status -9" in caplog.text
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are listed by Linux only")
 def test_a_start_that_fails_half_way_leaves_nothing(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
