@@ -1,0 +1,68 @@
+"""A shell in which a page is typed, command by command."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from handlers.settings import PREFIX
+from tests.manifests.files import ROOT
+
+DEADLINE = 60
+"""Seconds for one command, on a machine that has much else to do."""
+_MARK = "----- the end of a command -----"
+
+
+class Shell:
+    """`with Shell(environ) as shell: shell.types("serinus get")`: a bash in the checkout, with our programs on PATH.
+
+    It ends with the first command that fails. `environ` comes on top of ours without our settings.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', ours['PATH'])}"
+        self._bash = subprocess.Popen(
+            ["bash", "-eu"],  # noqa: S607  the one on the PATH, as for a reader
+            cwd=ROOT,
+            env={**ours, **environ, "PATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        self._bash.communicate()
+
+    def types(self, command: str) -> str:
+        """What a command prints. Fails when it does, or takes too long."""
+        assert self._bash.stdin
+        assert self._bash.stdout
+        timer = threading.Timer(DEADLINE, self._kill)
+        timer.start()
+        try:
+            self._bash.stdin.write(f"{{ {command}\n}} < /dev/null\necho; echo '{_MARK}'\n")
+            self._bash.stdin.flush()
+            printed: list[str] = []
+            for line in self._bash.stdout:
+                if line.strip() == _MARK:
+                    return "".join(printed).strip()
+                printed.append(line)
+        finally:
+            timer.cancel()
+        raise AssertionError(f"it failed, or took too long: {command}\n{''.join(printed)}")
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(self._bash.pid, signal.SIGKILL)
