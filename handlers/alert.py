@@ -1,5 +1,6 @@
 """Alertmanager says that alerts fire: each one that names a canary rolls it back, now."""
 
+import logging
 from collections.abc import Sequence
 
 from handlers.events.alertmanager import Alert, Status
@@ -8,12 +9,17 @@ from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.step.ports import World
 from handlers.step.sweep import Subject, answer, step_each
 
+log = logging.getLogger(__name__)
+
 
 def handle(world: World, namespaces: Sequence[str], alerts: Sequence[Alert], event_id: str) -> None:
     """Raises BadCanary, and Temporary for what asking again can help. Resolved alerts say nothing."""
     errors = []
     for alert in firing(alerts, namespaces):
-        errors += step_each(world, subjects(world, alert), _cause(alert, event_id))
+        found = subjects(world, alert)
+        if not found:
+            log.info("no Canary %s/%s for alert %s", alert.namespace, alert.canary, alert.name)
+        errors += step_each(world, found, _cause(alert, event_id))
     answer(errors)
 
 

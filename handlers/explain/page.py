@@ -50,7 +50,8 @@ def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
             yield label, f"{_moment(moment)} ({_away(moment, now)})"
     yield "next step", f"{view.next} {_moment(view.due)} ({_away(view.due, now)})" if view.due else view.next
     again = f"; next try {_moment(view.tell_after)} ({_away(view.tell_after, now)})" if view.tell_after else ""
-    untold = f"{view.untold} messages wait for their webhooks{again}" if view.untold else ""
+    messages = "1 message waits" if view.untold == 1 else f"{view.untold} messages wait"
+    untold = f"{messages} for a receiver to answer{again}" if view.untold else ""
     yield from ((label, text) for label, text in (("unknown", view.unseen), ("untold", untold)) if text)
     for key, value in view.marks.items():
         yield "set", f"{key}: {_cut(value)}"

@@ -15,6 +15,7 @@ from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import FINALIZER, Canary
+from handlers.rollout.stages import HOLD
 from handlers.rollout.state import Phase, State
 from handlers.rollout.timing import due, slack
 from handlers.rollout.weights import FULL
@@ -28,6 +29,7 @@ _AT_REST = {
 
 _INVALID = "no step before the Canary is valid"
 _SUSPENDED = "suspended by spec.suspend"
+_LET_GO = "the next event: nothing holds it any more"
 _FINALIZED = "its finalizer goes when a tick finds all put back, or the deadline passed"
 _WEBHOOK = "webhook "
 _APPROVES = (
@@ -140,7 +142,7 @@ def _stateful(found: View, canary: Canary | None, known: State, now: datetime) -
         revision=known.revision,
         promoted=known.promoted,
         failed=known.failed,
-        waiting=_awaited(canary, known),
+        waiting=_held(found, known) if known.waiting.startswith(HOLD) else _awaited(canary, known),
         until=known.deadline,
         started=known.started,
         stepped=known.stepped,
@@ -163,6 +165,13 @@ def _hold(obj: Object, canary: Canary | None, now: datetime, namespace: Namespac
         return _SUSPENDED
     around = NOWHERE if namespace.unread else namespace
     return frozen(annotations(obj), now, around) or pause(annotations(obj))
+
+
+def _held(found: View, known: State) -> str:
+    """What a canary waits for that was held at its last step; nothing but what `next` says while it still is."""
+    if found.hold:
+        return ""
+    return f"the end of this: {known.waiting.removeprefix(HOLD)}" if found.unseen else _LET_GO
 
 
 def _awaited(canary: Canary | None, known: State) -> str:

@@ -53,9 +53,10 @@ def test_a_page_tells_what_is_waited_for_and_set() -> None:
     assert (
         "  phase     Progressing, copies of all requests to the canary, the primary answers, iteration 3 of 5" in lines
     )
-    assert "  untold    2 messages wait for their webhooks" in lines
+    assert "  untold    2 messages wait for a receiver to answer" in lines
     again = replace(found, tell_after=EPOCH + timedelta(minutes=5))
-    assert "wait for their webhooks; next try 2026-11-23 12:05:00Z (in 5m0s)" in page(again, EPOCH)
+    assert "wait for a receiver to answer; next try 2026-11-23 12:05:00Z (in 5m0s)" in page(again, EPOCH)
+    assert "  untold    1 message waits for a receiver" in page(replace(found, untold=1), EPOCH)
     assert "  unknown   serinus.dev/freeze of Namespace shop cannot be seen: no answer" in lines
     assert f"  set       serinus.dev/pause: {'p' * 57}..." in lines
     assert "  deadline  2026-11-23 12:02:05Z (in 2m5s)" in page(replace(found, waiting=""), EPOCH).splitlines()

@@ -1,15 +1,17 @@
 """What is known of a canary is told in full, whatever state its annotations are in."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from handlers.explain.view import View, view
 from handlers.rollout import state
-from handlers.rollout.freeze import Namespace
+from handlers.rollout.freeze import NOWHERE, Namespace
 from handlers.rollout.history import HISTORY
 from handlers.rollout.objects import CANARY
+from handlers.rollout.stages import HOLD
 from handlers.rollout.state import STATE, Claim, Intent, Kind, Message, Phase, State
 from handlers.rollout.written import time_text
 from tests.fakes import EPOCH
@@ -143,6 +145,23 @@ def test_a_namespace_that_is_not_shown_to_whoever_looks_is_no_freeze() -> None:
     found = view(canary, EPOCH, namespace=Namespace(name="shop", unread="no answer"))
     assert (found.hold, found.next) == ("", "due")
     assert found.unseen == "serinus.dev/freeze of Namespace shop cannot be seen: no answer"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "annotations", "waiting"),
+    [
+        pytest.param(NOWHERE, {"pause": "true"}, "", id="what comes next says it"),
+        pytest.param(NOWHERE, {}, "the next event: nothing holds it any more", id="let go since the last step"),
+        pytest.param(Namespace(name="shop", unread="no"), {}, "the end of this: paused", id="who looks cannot see it"),
+    ],
+)
+def test_what_holds_a_canary_is_said_once(namespace: Namespace, annotations: dict[str, str], waiting: str) -> None:
+    """What the last step has found is told as long as it may still be so, in words."""
+    canary = a_canary()
+    written = {f"serinus.dev/{key}": value for key, value in annotations.items()}
+    held = replace(RUNNING, waiting=f"{HOLD}paused")
+    canary["metadata"]["annotations"] = {STATE: state.dump(held), **written}
+    assert view(canary, EPOCH, namespace=namespace).waiting == waiting
 
 
 def test_an_invalid_spec_hides_nothing_of_the_state() -> None:
