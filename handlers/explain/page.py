@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handlers.explain.view import View
+from handlers.explain.view import NO_PHASE, View
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE
 from handlers.rollout.spec.durations import words
 from handlers.rollout.state import Phase
@@ -35,7 +35,7 @@ def page(view: View, now: datetime) -> str:
 def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
     for problem in view.problems:
         yield "problem", problem
-    yield "phase", f"{view.phase}, {_traffic(view)}"
+    yield "phase", f"{view.phase}, {_traffic(view)}" if view.phase != NO_PHASE else "none yet, nothing is routed"
     if view.revision or view.promoted:
         yield "revision", f"{view.revision or '-'}, promoted: {view.promoted or '-'}"
     if view.threshold is not None:

@@ -21,6 +21,8 @@ from handlers.rollout.timing import due, slack
 from handlers.rollout.weights import FULL
 from handlers.rollout.written import time_text
 
+NO_PHASE = "-"
+"""Stands for the phase of a canary that nobody has looked at."""
 _AT_REST = {
     Phase.INITIALIZED: "at rest until the target shows a new revision",
     Phase.SUCCEEDED: "at rest until the target shows a new revision",
@@ -115,7 +117,7 @@ def view(
         namespace=str(metadata(obj).get("namespace", "")),
         name=str(metadata(obj).get("name", "")),
         target=_target(obj),
-        phase=str(status(obj).get("phase") or "-"),
+        phase=str(status(obj).get("phase") or NO_PHASE),
         weight=_told_weight(obj),
         threshold=canary.analysis.threshold if canary else None,
         next=_INVALID if problems else "waits for the first event that makes Serinus look at it",

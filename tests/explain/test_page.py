@@ -178,6 +178,7 @@ def test_a_change_that_no_step_tells_is_seen_too() -> None:
 def test_a_canary_that_nobody_has_looked_at_has_a_page() -> None:
     """Before the first event there is something to say as well."""
     text = page(view(a_canary(), EPOCH), EPOCH)
+    assert "  phase     none yet, nothing is routed\n" in text
     assert "next step waits for the first event" in text
     assert "Steps" not in text
 
