@@ -46,8 +46,7 @@ class Place:
 
     def prints(self, *commands: str) -> list[str]:
         """What each of these prints, in one shell."""
-        path = f"{path_of('kubectl').parent}{os.pathsep}{os.environ['PATH']}"
-        with Shell({"KUBECONFIG": str(self.plane.kubeconfig(ADMIN)), "PATH": path}) as shell:
+        with Shell(environ_of(self.plane)) as shell:
             return [shell.types(command) for command in commands]
 
     def secret(self, namespace: str, name: str) -> dict[str, str]:
@@ -59,6 +58,12 @@ class Place:
         """What a ConfigMap holds."""
         found: dict[str, str] = self.plane.kube.get(CONFIG_MAPS, namespace, name)["data"]
         return found
+
+
+def environ_of(plane: ControlPlane) -> dict[str, str]:
+    """What a shell needs for the plane's own kubectl to find it, as its administrator."""
+    path = f"{path_of('kubectl').parent}{os.pathsep}{os.environ['PATH']}"
+    return {"KUBECONFIG": str(plane.kubeconfig(ADMIN)), "PATH": path}
 
 
 @pytest.fixture(scope="module")

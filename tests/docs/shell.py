@@ -19,17 +19,17 @@ _MARK = "----- the end of a command -----"
 
 
 class Shell:
-    """`with Shell(environ) as shell: shell.types("serinus get")`: a bash in the checkout, with our programs on PATH.
+    """`with Shell(environ) as shell: shell.types("serinus get")`: a bash in a folder, with our programs on PATH.
 
     It ends with the first command that fails. `environ` comes on top of ours without our settings.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], folder: Path = ROOT) -> None:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', ours['PATH'])}"
         self._bash = subprocess.Popen(
             ["bash", "-eu"],  # noqa: S607  the one on the PATH, as for a reader
-            cwd=ROOT,
+            cwd=folder,
             env={**ours, **environ, "PATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
