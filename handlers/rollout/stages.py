@@ -268,7 +268,8 @@ def _iterating(canary: Canary, state: State) -> Stage:
     if state.iterations < canary.analysis.iterations or (canary.analysis.match and not state.weight):
         begun = state.iterations or state.weight or state.mirrored
         return Stage.NEXT_ITERATION if begun else Stage.FIRST_ITERATION
-    if not canary.analysis.match and state.weight < FULL:
+    # a gate that closes after the switch lets the last iteration come again, and the switch (runConfirmPromotionHooks)
+    if not canary.analysis.match and (state.weight < FULL or state.iterations == canary.analysis.iterations):
         return Stage.SWITCH
     return Stage.LAST_ITERATION
 

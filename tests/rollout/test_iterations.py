@@ -14,7 +14,7 @@ from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.spec.strategy import THRESHOLD_COUNTS
-from handlers.rollout.stages import stage_of
+from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Phase
 from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
@@ -126,18 +126,37 @@ HOOKED = [
 
 
 @pytest.mark.parametrize(("s", "hook", "phase", "route"), HOOKED)
-def test_a_no_leaves_routes_and_iterations_as_they_are(s: Snapshot, hook: Hook, phase: Phase, route: Route) -> None:
-    """Whatever is refused, the canary keeps exactly what it has, and no iteration counts."""
+def test_a_no_leaves_routes_as_they_are(s: Snapshot, hook: Hook, phase: Phase, route: Route) -> None:
+    """Whatever is refused, the canary keeps exactly what it has; only a closed gate takes the last iteration back."""
     decision = decided(s, answered(hook, Outcome.REFUSED))
     assert decision.actions == (route,)
-    assert (decision.state.iterations, decision.state.weight) == (s.known.iterations, s.known.weight)
+    iterations = s.known.iterations - (hook is Hook.CONFIRM_PROMOTION)
+    assert (decision.state.iterations, decision.state.weight) == (iterations, s.known.weight)
     assert (decision.state.phase, decision.state.matched) == (phase, s.known.matched)
 
 
 def test_a_gate_that_opens_after_waiting_switches() -> None:
-    """WaitingPromotion before the switch goes on with it, back in Progressing."""
+    """The phase stays WaitingPromotion until the copy (scheduler.go, runBlueGreen)."""
     decision = decided(at(BLUE_GREEN, 2, Phase.WAITING_PROMOTION))
-    assert (decision.actions, decision.state.phase) == ((ALL,), Phase.PROGRESSING)
+    assert (decision.actions, decision.state.phase) == ((ALL,), Phase.WAITING_PROMOTION)
+
+
+@pytest.mark.parametrize(
+    ("s", "route"),
+    [
+        pytest.param(at(AB, 2, weight=100, matched=True), TESTED, id="A/B"),
+        pytest.param(at(MIRRORED, 2, mirrored=True), Route(0, mirrored=True), id="mirrored"),
+        pytest.param(at(BLUE_GREEN, 3, weight=100), ALL, id="switched"),
+    ],
+)
+def test_the_last_iteration_comes_again_before_a_closed_gate_is_asked_again(s: Snapshot, route: Route) -> None:
+    """scheduler_hooks.go, runConfirmPromotionHooks: what is promoted in the end has passed all checks just before."""
+    closed = decided(s, answered(Hook.CONFIRM_PROMOTION, Outcome.REFUSED)).state
+    again = replace(s, state=replace(closed, stepped=None))
+    assert stage_of(again) is Stage.NEXT_ITERATION
+    decision = decided(again)
+    assert (decision.actions, decision.messages[-1].text) == ((route,), "Advance podinfo.test canary iteration 2/2")
+    assert (decision.state.phase, decision.state.iterations) == (Phase.WAITING_PROMOTION, 2)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,9 @@ def _gate_closed(s: Snapshot, findings: Findings, said: tuple[Message, ...], gat
     failed = s.known.failed if phase is Phase.WAITING else counted(s)
     actions, weight = _as_they_were(s)
     now = {"phase": phase, "weight": weight, "failed": failed, "waiting": f"webhook {_name(gate)}"}
+    if phase is Phase.WAITING_PROMOTION and s.canary.analysis.iterations:
+        # the last iteration comes again before the gate is asked again (scheduler_hooks.go, runConfirmPromotionHooks)
+        now["iterations"] = s.canary.analysis.iterations - 1
     if phase is Phase.WAITING:
         now["seen"] = seen_at_start(s)
     return Decision(
@@ -175,14 +178,14 @@ def step_up(s: Snapshot, findings: Findings) -> Decision:
         told=told,
         intent=Intent.RAISE,
         actions=(Route(weight, mirrored),),
-        state=_advanced(s, weight=weight, mirrored=mirrored, iterations=0),
+        state=_advanced(s, phase=Phase.PROGRESSING, weight=weight, mirrored=mirrored, iterations=0),
         messages=(*_said(s, findings, begun), normal(s.known.phase, text)),
         findings=tuple(findings),
     )
 
 
 def _advanced(s: Snapshot, **changes: Any) -> State:
-    return stepped(s, phase=Phase.PROGRESSING, failed=counted(s), **changes)
+    return stepped(s, failed=counted(s), **changes)
 
 
 def iterate(s: Snapshot, findings: Findings) -> Decision:
