@@ -3,21 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from handlers.rollout.objects import Object, merge_patch, status, timestamp
+from handlers.rollout.objects import DEPLOYMENT, Object, merge_patch, status, timestamp
 from handlers.rollout.state import Phase, State
 from handlers.rollout.weights import FULL
 
-# (status of the condition Promoted, its message), as Flagger writes them (canary/status.go, MakeStatusConditions)
+# (status of the condition Promoted, its message about a target of some kind), as Flagger writes them
+# (canary/status.go, MakeStatusConditions)
 _CONDITIONS = {
-    Phase.INITIALIZING: ("Unknown", "New Deployment detected, starting initialization."),
-    Phase.INITIALIZED: ("True", "Deployment initialization completed."),
+    Phase.INITIALIZING: ("Unknown", "New {kind} detected, starting initialization."),
+    Phase.INITIALIZED: ("True", "{kind} initialization completed."),
     Phase.WAITING: ("Unknown", "Waiting for approval."),
     Phase.WAITING_PROMOTION: ("Unknown", "Waiting for approval."),
     Phase.PROGRESSING: ("Unknown", "New revision detected, progressing canary analysis."),
     Phase.PROMOTING: ("Unknown", "Canary analysis completed, starting primary rolling update."),
     Phase.FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
     Phase.SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
-    Phase.FAILED: ("False", "Canary analysis failed, Deployment scaled to zero."),
+    Phase.FAILED: ("False", "Canary analysis failed, {kind} scaled to zero."),
     Phase.TERMINATING: ("Unknown", "Canary is being deleted, the traffic goes back to the target."),
 }
 _SERVING = "Promotion failed, the canary keeps serving."
@@ -40,14 +41,17 @@ def project(state: State, canary: Object, now: datetime) -> Object:
     shown = current.get("trackedConfigs") or {}
     if configs := merge_patch(shown, state.configs):
         patch["trackedConfigs"] = configs
-    if condition := _condition(state, current, moment):
+    if condition := _condition(state, canary, moment):
         patch["conditions"] = [condition]
     return {**patch, "lastTransitionTime": moment} if patch else {}
 
 
 def _weight(state: State) -> int:
-    """Flagger shows no weight while it counts iterations, though the canary has all that it is to have."""
-    return 0 if state.iterations and state.weight == FULL else state.weight
+    """Flagger shows no weight while it counts iterations, though the canary has all that it is to have, nor while the
+    Canary is being deleted.
+    """
+    counted = (state.iterations or state.matched) and state.weight == FULL
+    return 0 if counted or state.phase is Phase.TERMINATING else state.weight
 
 
 def _cookies(state: State) -> tuple[tuple[str, str], ...]:
@@ -58,11 +62,12 @@ def _cookies(state: State) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _condition(state: State, current: Object, moment: str) -> Object | None:
+def _condition(state: State, canary: Object, moment: str) -> Object | None:
     promoted, message = _CONDITIONS[state.phase]
+    message = message.format(kind=canary.get("spec", {}).get("targetRef", {}).get("kind", DEPLOYMENT.name))
     if state.phase is Phase.FAILED and state.weight:
         message = _SERVING
-    old: Object = next((item for item in current.get("conditions") or () if item.get("type") == "Promoted"), {})
+    old: Object = next((item for item in status(canary).get("conditions") or () if item.get("type") == "Promoted"), {})
     if (old.get("status"), old.get("reason"), old.get("message")) == (promoted, state.phase.value, message):
         return None
     return {

@@ -48,6 +48,14 @@ def test_the_condition_is_flaggers(phase: Phase, status: str, message: str) -> N
     ]
 
 
+@pytest.mark.parametrize(("phase", "said"), [(phase, text) for phase, _, text in CONDITIONS if "Deployment" in text])
+def test_the_condition_names_the_kind_of_the_target(phase: Phase, said: str) -> None:
+    """canary/status.go, MakeStatusConditions."""
+    canary = {"spec": {"targetRef": {"kind": "DaemonSet", "name": "app"}}}
+    condition = project(a_state(phase), canary, LATER)["conditions"][0]
+    assert condition["message"] == said.replace("Deployment", "DaemonSet")
+
+
 def test_every_phase_has_a_condition() -> None:
     """Argo CD's health check needs one."""
     assert {phase for phase, _, _ in CONDITIONS} == set(Phase)
@@ -72,6 +80,19 @@ def test_c17_waiting_for_promotion_shows_the_real_weight() -> None:
     """Flagger shows a weight of 0 and -1 iterations while half of the traffic is on the canary."""
     status = shown(a_state(Phase.WAITING_PROMOTION, weight=50))
     assert (status["canaryWeight"], status["iterations"]) == (50, 0)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(a_state(Phase.PROGRESSING, weight=100, iterations=2), id="while iterations are counted"),
+        pytest.param(a_state(Phase.WAITING_PROMOTION, weight=100, matched=True), id="the only one comes again"),
+        pytest.param(a_state(Phase.TERMINATING, weight=40), id="while it is being deleted"),
+    ],
+)
+def test_no_weight_is_shown_where_flagger_shows_none(state: State) -> None:
+    """canary/status.go, setStatusPhase; scheduler.go, runAB and runBlueGreen."""
+    assert shown(state)["canaryWeight"] == 0
 
 
 def test_a_failed_promotion_says_who_serves() -> None:
