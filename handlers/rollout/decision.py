@@ -65,9 +65,9 @@ def warning(phase: Phase, text: str) -> Message:
     return Message(kind=Kind.WARNING, text=text, phase=phase)
 
 
-def post_rollout(phase: Phase) -> Message:
-    """The post-rollout webhooks are due, with this phase."""
-    return Message(kind=Kind.POST_ROLLOUT, text="", phase=phase)
+def post_rollout(phase: Phase, *, told_in: Phase | None = None) -> Message:
+    """The post-rollout webhooks are due, with this phase; what they answered is told in that or in another one."""
+    return Message(kind=Kind.POST_ROLLOUT, text=phase.value, phase=told_in or phase)
 
 
 def waiting(s: Snapshot, reason: str, text: str, *, told: str, timed: bool = True) -> Decision:

@@ -92,6 +92,7 @@ class Claim:
 class Message:
     """Something to tell: a Kubernetes Event's type and text, the phase it was said in, a stable id, the revision.
 
+    The text of one about post-rollout webhooks is the phase that they are called with (none: the one it was said in).
     `told`: the receivers that have it already, by their keys.
     """
 

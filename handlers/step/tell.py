@@ -106,7 +106,8 @@ class Teller:
             raise BadCanary(f"webhook {hook.name}: {judgement.reason}")
 
     def _post_rollout(self, message: Message, hook: Webhook) -> Message:
-        yes, reason = self._asked(hook, check_post(hook, self._subject(message), self._key(message, hook)))
+        heard = replace(message, phase=Phase(message.text)) if message.text else message
+        yes, reason = self._asked(hook, check_post(hook, self._subject(heard), self._key(message, hook)))
         text = f"Post-rollout check {hook.name} passed" if yes else f"Post-rollout hook {hook.name} failed {reason}"
         kind = Kind.NORMAL if yes else Kind.WARNING
         return replace(message, kind=kind, text=text, id=f"{message.id}.{quote(hook.name, safe='')}")

@@ -50,7 +50,7 @@ def test_c19_the_step_that_reaches_the_threshold_rolls_back_and_says_why() -> No
         f"{HALT} success rate 50.00% < 99%",
         "Rolling back podinfo.test failed checks threshold reached 2",
         "Canary failed! Scaling down podinfo.test",
-        "",
+        "Failed",
     ]
 
 

@@ -97,7 +97,7 @@ def test_messages_have_a_kind() -> None:
     """As Kubernetes Events do, and one that stands for webhooks."""
     assert normal(Phase.FAILED, "a") == Message(kind=Kind.NORMAL, text="a", phase=Phase.FAILED)
     assert warning(Phase.FAILED, "a") == Message(kind=Kind.WARNING, text="a", phase=Phase.FAILED)
-    assert post_rollout(Phase.FAILED) == Message(kind=Kind.POST_ROLLOUT, text="", phase=Phase.FAILED)
+    assert post_rollout(Phase.FAILED) == Message(kind=Kind.POST_ROLLOUT, text="Failed", phase=Phase.FAILED)
 
 
 @given(METRICS)

@@ -166,7 +166,7 @@ def test_a_failed_promotion_leaves_the_canary_serving(s: Snapshot) -> None:
     assert (decision.intent, decision.actions) == (Intent.FAIL, (Route(100),))
     state = decision.state
     assert (state.phase, state.weight, state.revision, state.waiting) == (Phase.FAILED, 100, NEW, "primary")
-    assert texts(decision) == [f"Promotion of podinfo.test failed, primary not ready: {NOT_READY}", ""]
+    assert texts(decision) == [f"Promotion of podinfo.test failed, primary not ready: {NOT_READY}", "Failed"]
     assert decision.messages[-1].kind is Kind.POST_ROLLOUT
 
 

@@ -91,10 +91,11 @@ def test_a_rollback_is_routes_then_pods_then_failed(s: Snapshot, reason: str) ->
     state = decision.state
     assert (state.phase, state.weight, state.failed, state.revision) == (Phase.FAILED, 0, 0, NEW)
     assert (state.claim, state.waiting, state.deadline, state.seq) == (None, "", None, s.known.seq + 1)
-    assert texts(decision) == [reason, FAILED, ""]
+    assert texts(decision) == [reason, FAILED, "Failed"]
     kinds = [message.kind for message in (*decision.reasons, *decision.messages)]
     assert kinds == [Kind.WARNING, Kind.WARNING, Kind.POST_ROLLOUT]
-    assert decision.messages[-1].phase is Phase.FAILED
+    # how the webhooks answered is told in the phase from before (scheduler.go, rollback)
+    assert [message.phase for message in decision.messages] == [Phase.FAILED, s.known.phase]
 
 
 def test_the_intent_stands_with_the_phase_it_had() -> None:
@@ -120,7 +121,7 @@ def test_a_rollback_that_was_begun_is_finished() -> None:
         decision = decided(s)
         assert (decision.intent, decision.actions) == (Intent.ROLLBACK, BACK)
         assert (decision.state.phase, decision.state.revision) == (Phase.FAILED, NEW)
-        assert texts(decision) == [FAILED, ""]
+        assert texts(decision) == [FAILED, "Failed"]
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,14 @@ def roll_back(
         actions=(Route(0), ScaleToZero()),
         state=state,
         reasons=said,
-        messages=(warning(Phase.FAILED, f"Canary failed! Scaling down {s.name}"), post_rollout(Phase.FAILED)),
+        messages=(warning(Phase.FAILED, f"Canary failed! Scaling down {s.name}"), _post_rollout(s)),
         findings=tuple(findings),
     )
+
+
+def _post_rollout(s: Snapshot) -> Message:
+    """Flagger tells the answers in the phase from before (scheduler.go, rollback and handleFailedPromotion)."""
+    return post_rollout(Phase.FAILED, told_in=s.known.phase)
 
 
 def _held(s: Snapshot, why: str, failed: int, said: tuple[Message, ...], findings: Findings) -> Decision:
@@ -190,5 +195,5 @@ def promotion_failed(s: Snapshot, why: str) -> Decision:
         state=replace(
             _failed(s, s.known.revision, weight), waiting="primary", matched=s.known.matched and not s.canary_ready
         ),
-        messages=(warning(s.known.phase, text), post_rollout(Phase.FAILED)),
+        messages=(warning(s.known.phase, text), _post_rollout(s)),
     )
