@@ -101,7 +101,8 @@ def _server(asking: Asking, metric: Metric) -> tuple[prometheus.MetricServer, st
     cluster = asking.world.cluster
     template = cluster.get(Ref(METRIC_TEMPLATE, namespace, name))
     if template is None:
-        raise BadCanary(f"metric template {name}.{namespace} error: not found")
+        missing = f'{METRIC_TEMPLATE.name.lower()}.{METRIC_TEMPLATE.group} "{name}" not found'
+        raise BadCanary(f"metric template {name}.{namespace} error: {missing}")
     secret = prometheus.secret_name(template)
     found = cluster.get(Ref(SECRET, namespace, secret)) if secret else None
     return prometheus.server(template, found), prometheus.query(template)

@@ -24,7 +24,8 @@ def test_a_missing_metric_template_is_a_failed_check() -> None:
     metrics = [{"name": "mine", "templateRef": {"name": "gone"}, "thresholdRange": {"min": 1}}]
     lab = at(new_lab(a_canary(analysis={"metrics": metrics})), "Progressing", 20)
     lab.tick()
-    assert "Warning Metric template gone.shop error: not found" in lab.events
+    missing = 'metrictemplate.flagger.app "gone" not found'
+    assert f"Warning Metric template gone.shop error: {missing}" in lab.events
     assert lab.canary["status"]["failedChecks"] == 1
 
 
