@@ -146,12 +146,13 @@ class Flagger:
         self._put(SERVICE, name, {"spec": body}, labels=said["labels"], annotations=said["annotations"])
 
     def _route(self, said: Mapping[str, Any]) -> None:
-        rules = [_rule(rule) for rule in said["http"]]
+        protocol = "tcp" if "tcp" in said else "http"
+        rules = [_rule(rule) for rule in said[protocol]]
         for rule in rules:
             for part in (rule, *rule["route"]):
                 self._remember(part)
         apex = self.lab.canary["spec"]["service"].get("name", "app")
-        self._put(VIRTUAL_SERVICE, apex, {"spec": {**said, "http": rules}}, annotations=FLUX)
+        self._put(VIRTUAL_SERVICE, apex, {"spec": {**said, protocol: rules}}, annotations=FLUX)
 
     def _remember(self, part: Mapping[str, Any]) -> None:
         """The cookie of a run, or the one that is taken back; in `.status` with its next write."""

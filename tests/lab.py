@@ -157,7 +157,8 @@ class Lab:
 
     def push(self, image: str) -> None:
         """Give the target another image."""
-        containers = [{"name": "app", "image": image, "ports": [{"containerPort": 8080}]}]
+        first, *others = self.target["spec"]["template"]["spec"]["containers"]
+        containers = [{**first, "image": image}, *others]
         self.edit(f"apps/v1/{self.plural}/app", {"spec": {"template": {"spec": {"containers": containers}}}})
 
     def step(self, cause: Cause = TICK) -> str:

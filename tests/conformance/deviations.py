@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.conformance.pushes import cancelling, late_push
 from tests.conformance.rows import Row, named
 
 Scenario = Mapping[str, Any]
@@ -15,12 +16,22 @@ Scenario = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A difference: what Serinus does, and why. `applied` turns Flagger's writes into ours."""
+    """A difference: what Serinus does, and why. `applied` turns Flagger's writes into ours, `told` what it tells.
+
+    What is told are texts such as `Normal Advance app.NS canary weight 20`.
+    """
 
     name: str
     does: str
     because: str
     applied: Callable[[Scenario, list[Row]], list[Row]]
+    told: Callable[[Scenario, list[str]], list[str]] = lambda _, lines: lines
+
+
+def _rules(route: Row) -> list[dict[str, Any]]:
+    """The rules of a VirtualService."""
+    rules: list[dict[str, Any]] = route[1].get("http") or route[1]["tcp"]
+    return rules
 
 
 def _target_last(_: Scenario, writes: list[Row]) -> list[Row]:
@@ -28,7 +39,10 @@ def _target_last(_: Scenario, writes: list[Row]) -> list[Row]:
     end = next((i for i, row in enumerate(writes) if row[:2] == ["status", "Initialized"]), None)
     if end is None:
         return writes
-    start = next(i for i, row in enumerate(writes[:end]) if row[0] == "target" and row[2] == 0)
+    scaled = [i for i, row in enumerate(writes[:end]) if row[0] == "target"][1:]
+    start = next((i for i in scaled if writes[i][2] == 0), None)
+    if start is None:
+        return writes  # it had no replicas
     moved = writes[start]
     return [*writes[:start], *writes[start + 1 : end], moved, *writes[end:]]
 
@@ -47,25 +61,85 @@ def _true_weight(_: Scenario, writes: list[Row]) -> list[Row]:
     return rows
 
 
-def _cancelled(scenario: Scenario, writes: list[Row]) -> list[Row]:
+def _cancelled(_: Scenario, writes: list[Row]) -> list[Row]:
     """A push back to the promoted revision ends the run."""
-    back = [m for m in scenario["given"]["moves"] if not m.startswith("at Initialized") and m.endswith("push v1")]
-    if not back:
+    push = cancelling(writes)
+    if push is None:
         return writes
-    pushed = [i for i, row in enumerate(writes) if row[0] == "target" and row[1] == "app:v1"]
-    start = next(i for i in pushed if any(row[1] == "app:v2" for row in writes[:i] if row[0] == "target"))
-    replicas = writes[start][2]
-    first = next(row for row in writes if row[0] == "vs")
-    end = [first, ["target", "app:v1", 0], ["status", "Initialized", 0, 0, 0]]
-    return [*writes[:start], ["target", "app:v1", replicas], *end]
+    rest = [row for row in writes[: push.at] if row[0] == "status" and row[1] in ("Initialized", "Succeeded")][-1]
+    routes = [row for row in [*writes[push.at :], *writes] if row[0] == "vs"]
+    home = next(row for row in routes if not _rules(row)[0]["to"].get("app-canary"))
+    return [*writes[: push.at + 1], home, ["target", push.promoted, 0], rest]
+
+
+def _cancel_told(scenario: Scenario, lines: list[str]) -> list[str]:
+    push = cancelling(scenario["writes"])
+    if push is None:
+        return lines
+    same = sum(row == push.status for row in scenario["writes"][: push.at])
+    ends = [index for index, line in enumerate(lines, 1) if _words(push.status) in line]
+    if len(ends) < same:
+        return lines  # Flagger's client has dropped it, and what came later
+    return [*lines[: ends[same - 1]], "Normal Rollout cancelled, app.NS is back at the promoted revision"]
+
+
+def _words(status: Row) -> str:
+    """What is told together with a status of a run."""
+    _, phase, weight, _, iterations = status
+    gates = {"Waiting": "waiting for approval", "WaitingPromotion": "waiting for promotion approval"}
+    begun = f"canary iteration {iterations}/" if iterations else "New revision detected!"
+    return gates.get(phase, f"canary weight {weight}" if weight else begun)
+
+
+def _started_over(_: Scenario, writes: list[Row]) -> list[Row]:
+    """A push after the copy begins the next run at once, without an end of the one before."""
+    push = late_push(writes)
+    if push is None:
+        return writes
+    begin = next(i for i in range(push.at, len(writes)) if writes[i][:2] == ["status", "Progressing"])
+    kept = [row for row in writes[push.at + 1 : begin] if row[0] not in ("target", "status")]
+    return [*writes[: push.at + 1], *kept, *writes[begin:]]
+
+
+def _start_told(scenario: Scenario, lines: list[str]) -> list[str]:
+    push = late_push(scenario["writes"])
+    if push is None:
+        return lines
+    completed = "Normal Promotion completed! Scaling down app.NS"
+    if completed not in lines:
+        return lines  # Flagger's client has dropped it, and what came later
+    end = lines.index(completed)
+    shifted = end if push.status[1] == "Finalising" else end - 1
+    return [*lines[:shifted], "Normal New revision detected! Restarting analysis for app.NS", *lines[end + 2 :]]
+
+
+def _rollback_hooks(scenario: Scenario) -> list[str]:
+    """The rollback webhooks of a run that ends by failed checks."""
+    phases = [row for row in scenario["writes"] if row[0] == "status"][-2:]
+    analysis = scenario["given"]["analysis"]
+    counted = phases[-1][1] == "Failed" and phases[0][3] >= max(1, analysis["threshold"])
+    return [hook["name"] for hook in analysis.get("webhooks", []) if counted and hook.get("type") == "rollback"]
+
+
+def _asked_less(scenario: Scenario, lines: list[str]) -> list[str]:
+    rows = list(lines)
+    for name in _rollback_hooks(scenario):
+        said = f"Normal Rollback hook {name} not signaling a rollback"
+        last = [index for index, line in enumerate(rows) if line == said][-1:]
+        rows = [line for index, line in enumerate(rows) if index not in last]
+    return rows
 
 
 def _gated(scenario: Scenario, writes: list[Row]) -> list[Row]:
     """skipAnalysis: Succeeded only when the primary is ready on the new revision."""
     if not scenario["given"]["spec"].get("skipAnalysis"):
         return writes
-    copied = next(i for i, row in enumerate(writes) if row[:2] == ["app-primary", "app:v2"])
-    return [*writes[: copied + 1], ["status", "Promoting", 0, 0, 0], *writes[copied + 1 :]]
+    rows: list[Row] = []
+    for row in writes:
+        rows.append(row)
+        if row[0] == "app-primary" and ["status", "Initialized", 0, 0, 0] in rows:
+            rows.append(["status", "Promoting", 0, 0, 0])
+    return rows
 
 
 def _capped(scenario: Scenario, writes: list[Row]) -> list[Row]:
@@ -76,9 +150,20 @@ def _capped(scenario: Scenario, writes: list[Row]) -> list[Row]:
         if row[0] == "status":
             row[2] = min(row[2], most)
         if row[0] == "vs":
-            to = row[1]["http"][-1]["to"]
+            to = _rules(row)[-1]["to"]
             if to.get("app-canary", 0) > most:
                 to["app-primary"], to["app-canary"] = 100 - most, most
+    return rows
+
+
+def _cap_told(scenario: Scenario, lines: list[str]) -> list[str]:
+    most = scenario["given"]["analysis"].get("maxWeight") or 100
+    rows: list[str] = []
+    for line in lines:
+        text, advance, weight = line.partition(" canary weight ")
+        said = f"{text}{advance}{min(int(weight), most)}" if advance else line
+        if not advance or said not in rows[-1:]:
+            rows.append(said)
     return rows
 
 
@@ -88,20 +173,20 @@ def _whole(_: Scenario, writes: list[Row]) -> list[Row]:
     for row in rows:
         if row[0] == "vs":
             row[1] = named(row[1])
-            for rule in row[1]["http"]:
+            for rule in _rules(row):
                 if len(rule["to"]) == 1:
                     rule["to"] = dict.fromkeys(rule["to"], 100)
     return rows
 
 
-def _reverted(_: Scenario, writes: list[Row]) -> list[Row]:
+def _reverted(scenario: Scenario, writes: list[Row]) -> list[Row]:
     """What is deleted leads to the target before, goes in no special order, and nothing is made again."""
-    if ["canary app", "deleted"] not in writes:
+    if not scenario["given"]["spec"].get("revertOnDeletion") or ["canary app", "deleted"] not in writes:
         return writes
     end = writes.index(["canary app", "deleted"])
     service, route = (copy.deepcopy(next(row for row in writes if row[0] == name)) for name in ("svc app", "vs"))
     service[1]["selector"] = {"app": "app"}
-    route[1]["http"][0]["to"] = {"app": 100}
+    _rules(route)[0]["to"] = {"app": 100}
     gone = sorted({row[0] for row in writes[end:] if row[1] == "deleted"})
     return [*writes[:end], service, route, *([name, "deleted"] for name in gone)]
 
@@ -115,7 +200,7 @@ DEVIATIONS = (
     ),
     Deviation(
         "true-weight",
-        "In WaitingPromotion, and in Promoting after it, `.status` shows the canary's real weight and 0 iterations.",
+        "In WaitingPromotion, and in Promoting after it, `.status` shows the real weight, and never -1 iterations.",
         "Invariant 1: the state's weight is what is routed. Flagger shows 0 and -1 (canary/status.go).",
         _true_weight,
     ),
@@ -124,6 +209,21 @@ DEVIATIONS = (
         "A push back to the promoted revision in the middle of a run ends the run: routes 100/0, target to 0, at rest.",
         "Invariant 7. Flagger goes on, promotes, and then analyses the same version once more.",
         _cancelled,
+        _cancel_told,
+    ),
+    Deviation(
+        "push-starts-over",
+        "A push in Promoting or Finalising starts over with the new revision at once.",
+        "Invariant 5. Flagger notices it after Succeeded, when the target has rolled in place under traffic.",
+        _started_over,
+        _start_told,
+    ),
+    Deviation(
+        "threshold-rolls-back",
+        "The rollback comes in the step that reaches the threshold.",
+        "Once it is known, waiting only costs users. Flagger waits an interval, and asks rollback webhooks again.",
+        lambda _, writes: writes,
+        _asked_less,
     ),
     Deviation(
         "skip-is-gated",
@@ -136,6 +236,7 @@ DEVIATIONS = (
         "The last step ends at maxWeight, also with stepWeights; Flagger steps over it.",
         "Invariant 1: maxWeight is never overshot.",
         _capped,
+        _cap_told,
     ),
     Deviation(
         "revert-leads-home",
@@ -164,3 +265,30 @@ def expected(scenario: Scenario) -> list[Row]:
             rows.append(row)
         last[row[0]] = row
     return rows
+
+
+def expected_told(scenario: Scenario, lines: list[str]) -> list[str]:
+    """What Flagger told, with all deviations."""
+    for deviation in DEVIATIONS:
+        lines = deviation.told(scenario, lines)
+    return lines
+
+
+def expected_hooks(scenario: Scenario, hooks: list[Row], ours: int) -> list[Row]:
+    """Flagger's calls of webhooks, with all deviations; of a run that Serinus cancels the first `ours`."""
+    rows = list(hooks)
+    for name in _rollback_hooks(scenario):
+        del rows[max(i for i, row in enumerate(rows) if row[0] == name)]
+    return rows[:ours] if cancelling(scenario["writes"]) else rows
+
+
+def expected_heard(scenario: Scenario, told: list[str], ours: list[str]) -> bool:
+    """Whether an event webhook heard from Serinus what it should; phases are compared where nothing deviates.
+
+    What it heard are texts such as `Normal Advance app.NS canary weight 20 Progressing checksum,name`.
+    """
+    if not told:
+        return not ours
+    texts, our_texts = ([line.rsplit(" ", 2)[0] for line in lines] for lines in (told, ours))
+    wanted = expected_told(scenario, texts)
+    return ours == told if wanted == texts else our_texts == wanted

@@ -10,34 +10,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.errors import Unavailable
-from handlers.rollout.objects import HPA
+from handlers.rollout.objects import CONFIG_MAP, HPA, SECRET
 from tests.conformance.moves import Move
 from tests.conformance.rows import Ledger, Row, hook_row, watched
-from tests.lab import Lab, a_canary, a_config, a_deployment, new_lab
-from tests.scalers import an_hpa
+from tests.conformance.workload import CHANGED, workload
+from tests.lab import Lab, a_canary, new_lab
 
 HOST = "http://hooks.test/"
 QUIET = 8
+_KINDS = {kind.name: kind for kind in (CONFIG_MAP, SECRET, HPA)}
 
 
 def lab_of(given: Mapping[str, Any]) -> Lab:
     """A lab with what the recording begins with: target, Canary, and what they read or are scaled by."""
-    if given["objects"] not in (None, "config", "hpa"):
-        raise ValueError(f"objects {given['objects']!r} are not part of this replay")
     analysis = dict(given["analysis"])
     analysis["webhooks"] = [{**hook, "url": hook["url"].replace("@", HOST)} for hook in analysis.get("webhooks", [])]
     canary = a_canary(**given["spec"])
     canary["spec"]["analysis"] = analysis
     canary["spec"]["service"] = given["service"]
-    deployment = a_deployment(replicas=given["replicas"])
-    if given["objects"] == "config":
-        container = deployment["spec"]["template"]["spec"]["containers"][0]
-        container["envFrom"] = [{"configMapRef": {"name": "app-config"}}]
-    lab = new_lab(canary, deployment, total=True)
-    if given["objects"] == "config":
-        a_config(lab, "app-config", {"k": "a"})
-    if given["objects"] == "hpa":
-        lab.create(HPA, an_hpa())
+    target, *others = workload(given)
+    lab = new_lab(canary, target, total=True)
+    for thing in others:
+        lab.create(_KINDS[thing["kind"]], thing)
     return lab
 
 
@@ -90,12 +84,13 @@ class Run:
         if move.delete:
             path = "/apis/flagger.app/v1beta1/namespaces/shop/canaries/app"
             assert self.lab.api.call("DELETE", path).status == 200
-            return
-        if move.replicas:
+        elif move.patch:
+            self.lab.edit("flagger.app/v1beta1/canaries/app", move.patch)
+        elif move.replicas:
             self.lab.edit("apps/v1/deployments/app-primary", {"spec": {"replicas": move.replicas}})
             self.lab.kubelet.run()
         elif move.config:
-            self.lab.edit(f"v1/configmaps/{move.config}", {"data": {"k": "b"}})
+            self.lab.edit(f"v1/{move.config}", {"data": CHANGED[move.config.partition("/")[0]]})
         else:
             image = f"app:{move.version}"
             if move.never_ready:

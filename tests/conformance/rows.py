@@ -13,17 +13,20 @@ from typing import Any
 from handlers.rollout.objects import (
     CANARY,
     CONFIG_MAP,
+    DAEMONSET,
     DEPLOYMENT,
     DESTINATION_RULE,
     HPA,
+    SECRET,
     SERVICE,
     VIRTUAL_SERVICE,
     Kind,
 )
+from handlers.rollout.objects.daemonsets import scaled_to_zero
 
 Row = list[Any]
 
-_COOKIE = re.compile(r"(flagger-cookie(?:=|\.\*))[a-zA-Z]{10}\b")
+_COOKIE = re.compile(r'("Set-Cookie": "[-\w]+=|"\.\*[-\w]+\.\*)[a-zA-Z]{10}\b')
 _SERVED = ("selector", "ports")
 _ROUTE = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy", "mirror", "mirrorPercentage")
 _GONE = {"status": "canary app", "vs": "vs app", "app-primary": "deploy app-primary"}
@@ -64,13 +67,19 @@ def watched(apex: str) -> tuple[Watched, ...]:
     """All that the Canary `app`, with this apex Service, is about."""
     names = (f"{apex}-canary", f"{apex}-primary", apex)
     return (
-        Watched("cm app-config", CONFIG_MAP, "app-config", partial(_config, "app-config")),
+        Watched("cm app-config", CONFIG_MAP, "app-config", partial(_config, "cm app-config")),
+        Watched("secret app-secret", SECRET, "app-secret", partial(_config, "secret app-secret")),
         Watched("target", DEPLOYMENT, "app", partial(_workload, "target")),
+        Watched("target", DAEMONSET, "app", partial(_daemon, "target")),
         *(Watched(f"hpa {name}", HPA, name, partial(_scaler, name)) for name in ("app", "app-primary")),
         Watched("status", CANARY, "app", _status),
         *(Watched(f"svc {name}", SERVICE, name, partial(_service, name)) for name in names),
-        Watched("cm app-config-primary", CONFIG_MAP, "app-config-primary", partial(_config, "app-config-primary")),
+        Watched("cm app-config-primary", CONFIG_MAP, "app-config-primary", partial(_config, "cm app-config-primary")),
+        Watched(
+            "secret app-secret-primary", SECRET, "app-secret-primary", partial(_config, "secret app-secret-primary")
+        ),
         Watched("app-primary", DEPLOYMENT, "app-primary", partial(_workload, "app-primary")),
+        Watched("app-primary", DAEMONSET, "app-primary", partial(_daemon, "app-primary")),
         *(Watched(f"dr {name}", DESTINATION_RULE, name, partial(_rule, name)) for name in names),
         Watched("vs", VIRTUAL_SERVICE, apex, _route),
     )
@@ -97,7 +106,7 @@ def _scaler(name: str, scaler: Any) -> Row:
 
 def _config(name: str, config: Any) -> Row:
     owners = [owner["kind"] for owner in config["metadata"].get("ownerReferences", [])]
-    return [f"cm {name}", {"data": config["data"], "owner": owners}]
+    return [name, {"data": config["data"], "owner": owners}]
 
 
 def _rule(name: str, rule: Any) -> Row:
@@ -106,6 +115,11 @@ def _rule(name: str, rule: Any) -> Row:
 
 def _workload(name: str, obj: Any) -> Row:
     return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], obj["spec"]["replicas"]]
+
+
+def _daemon(name: str, obj: Any) -> Row:
+    """A DaemonSet has pods on all nodes or, by a node selector, on none: 1 or 0."""
+    return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], 0 if scaled_to_zero(obj) else 1]
 
 
 def _status(canary: Any) -> Row | None:
@@ -122,11 +136,12 @@ def _service(name: str, obj: Any) -> Row:
 
 
 def _route(obj: Any) -> Row:
+    protocol = "tcp" if "tcp" in obj["spec"] else "http"
     rules = []
-    for rule in obj["spec"]["http"]:
+    for rule in obj["spec"][protocol]:
         to = {part["destination"]["host"]: part.get("weight", 0) for part in rule["route"]}
         headers = [part["headers"] for part in rule["route"] if "headers" in part]
         own = {"routeHeaders": headers} if headers else {}
         rules.append({"to": to} | {key: rule[key] for key in _ROUTE if key in rule} | own)
     said = {key: obj["spec"][key] for key in ("hosts", "gateways") if key in obj["spec"]}
-    return ["vs", named(said | {"http": rules})]
+    return ["vs", named(said | {protocol: rules})]

@@ -1,32 +1,22 @@
 """What one scenario came to with Flagger and with Serinus: equal, different on purpose, or just different. Pure.
 
 Flagger's writes are changed by the deviations of `tests/conformance/deviations.py`, as its recordings are. What depends
-on how fast pods come up, or on how a client delivers Events, is evened out by the rules below, each with its reason.
+on how fast pods come up, or on how a client delivers Events, is evened out by rules, each with its reason.
 """
 
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from tests.conformance.deviations import DEVIATIONS, expected
+from tests.conformance.deviations import DEVIATIONS, expected, expected_heard, expected_hooks, expected_told
 from tests.conformance.rows import Ledger, Row, named
+from tests.conformance.telling import RULES, Lines, evened, heard
 from tests.parity.played import Played
 from tests.parity.scenarios import Scenario
-
-Lines = list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Something that may differ, and why; `evened` takes it away, from what either of them wrote or told."""
-
-    name: str
-    because: str
-    evened: Callable[[Scenario, list[Any]], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +38,6 @@ class Comparison:
     unwanted: tuple[Difference, ...]
 
 
-def _waiting(_: Scenario, lines: Lines) -> Lines:
-    return [line for line in lines if not re.match(r"Warning (canary deployment )?\S+ not ready: waiting for", line)]
-
-
-def _once(_: Scenario, lines: Lines) -> Lines:
-    said = "all the metrics providers are available!"
-    first = next((index for index, line in enumerate(lines) if said in line), 0)
-    return [line for index, line in enumerate(lines) if said not in line or index == first]
-
-
-def _reason(_: Scenario, lines: Lines) -> Lines:
-    return [
-        line.partition(" failed ")[0] if line.startswith("Warning Halt") and " check " in line else line
-        for line in lines
-    ]
-
-
-def _deadline(_: Scenario, lines: Lines) -> Lines:
-    return [line for line in lines if not line.startswith("Warning Rolling back app.NS progress deadline exceeded")]
-
-
-def _until_reverted(scenario: Scenario, lines: Lines) -> Lines:
-    for move in scenario.moves[1:]:
-        last = f"Normal Advance app.NS canary weight {move.weight}"
-        if move.version == "v1" and last in lines:
-            return lines[: lines.index(last) + 1]
-    return lines
-
-
 def _unscaled(scenario: Scenario, rows: list[Row]) -> list[Row]:
     if scenario.given["objects"] != "hpa":
         return rows
@@ -87,71 +48,47 @@ def _unscaled(scenario: Scenario, rows: list[Row]) -> list[Row]:
     return ledger.writes
 
 
-AUTOSCALED = Rule(
-    "autoscaler",
-    "How many pods a HorizontalPodAutoscaler gives a workload, and when, is its own affair.",
-    _unscaled,
+AUTOSCALED: Final = "autoscaler"
+EVENED: Final = (
+    (AUTOSCALED, "How many pods a HorizontalPodAutoscaler gives a workload, and when, is its own affair."),
+    *((rule.name, rule.because) for rule in RULES),
 )
-TOLD = (
-    Rule(
-        "pods-take-time",
-        "A look may find a pod not ready yet and say so; how many do depends on the machine.",
-        _waiting,
-    ),
-    Rule(
-        "providers-told-once",
-        "Flagger says at each look of a bootstrap that Prometheus is there, Serinus once.",
-        _once,
-    ),
-    Rule(
-        "own-words",
-        "Why a webhook failed: Serinus tells its status and answer, Flagger the words of its HTTP library.",
-        _reason,
-    ),
-    Rule(
-        "deadline-told",
-        "A rollback for a missed deadline says so; Flagger's has no reason.",
-        _deadline,
-    ),
-    Rule(
-        "revert-told",
-        "A push back to the promoted revision ends the run (revert-cancels); what is told after it is another story.",
-        _until_reverted,
-    ),
-)
-RULES = (AUTOSCALED, *TOLD)
+"""What may differ, and why."""
 
 
 def compare(scenario: Scenario, flagger: Played, serinus: Played) -> Comparison:
     """Hold what they did against each other."""
     recording = {"given": scenario.given, "writes": flagger.writes}
     used: set[str] = set()
-    even = partial(_even, scenario, used)
+    even = partial(_even, used)
     both, writes = (flagger, serinus), (expected(recording), serinus.writes)
+    told, ours = even(flagger, _told(flagger)), even(serinus, serinus.events)
+    wanted = expected_told(recording, told)
+    heards = [even(played, heard(played.hooks)) for played in both]
     differences = (
         Difference("end", _ends(*both)),
         Difference("writes", _between(*(_plain(_steady(scenario, used, rows)) for rows in writes))),
-        Difference("told", _between(even(flagger, _told(flagger)), even(serinus, serinus.events))),
-        Difference("webhooks", _between(*(_plain(_asked(played)) for played in both))),
-        Difference("event webhooks", _between(*(even(played, _heard(played)) for played in both))),
+        Difference("told", _between(wanted, ours)),
+        Difference("webhooks", _questions(recording, *both)),
+        Difference("event webhooks", () if expected_heard(recording, *heards) else _between(*heards)),
     )
     return Comparison(
         scenario=scenario.name,
         writes=len(serinus.writes),
-        deviations=needed(recording),
-        rules=tuple(rule.name for rule in RULES if rule.name in used),
+        deviations=needed(recording, told),
+        rules=tuple(name for name, _ in EVENED if name in used),
         unwanted=tuple(difference for difference in differences if difference.lines),
     )
 
 
-def needed(recording: dict[str, Any]) -> tuple[str, ...]:
-    """The deviations that change these writes, in which all cookies have the same value."""
+def needed(recording: dict[str, Any], told: Lines) -> tuple[str, ...]:
+    """The deviations that change these writes, in which all cookies have the same value, or what is told of them."""
     writes, found = named(recording["writes"]), []
     for deviation in DEVIATIONS:
-        changed = deviation.applied(recording, writes)
-        if changed != writes:
+        changed = deviation.applied(recording, writes), deviation.told(recording, told)
+        if changed != (writes, told):
             found.append(deviation.name)
-        writes = changed
+        writes, told = changed
     return tuple(found)
 
 
@@ -166,33 +103,28 @@ def _last(played: Played) -> str:
     return json.dumps(next((row for row in reversed(played.writes) if row[0] == "status"), None))
 
 
-def _even(scenario: Scenario, used: set[str], played: Played, texts: Iterable[str]) -> Lines:
+def _even(used: set[str], played: Played, texts: Iterable[str]) -> Lines:
     """What was told, without what the rules take away; the names of those that took something are added to `used`."""
-    lines = [re.sub(rf"\b{re.escape(played.namespace)}\b", "NS", text) for text in texts]
-    for rule in TOLD:
-        evened = rule.evened(scenario, lines)
-        if evened != lines:
-            used.add(rule.name)
-        lines = evened
+    lines, rules = evened([re.sub(rf"\b{re.escape(played.namespace)}\b", "NS", text) for text in texts])
+    used |= rules
     return lines
 
 
 def _steady(scenario: Scenario, used: set[str], writes: list[Row]) -> list[Row]:
     """The writes without those of controllers that neither of them is."""
-    evened = AUTOSCALED.evened(scenario, writes)
-    if evened != writes:
-        used.add(AUTOSCALED.name)
-    return evened
+    unscaled = _unscaled(scenario, writes)
+    if unscaled != writes:
+        used.add(AUTOSCALED)
+    return unscaled
+
+
+def _questions(recording: dict[str, Any], flagger: Played, serinus: Played) -> tuple[str, ...]:
+    theirs, ours = _asked(flagger), _asked(serinus)
+    return _between(_plain(expected_hooks(recording, theirs, len(ours))), _plain(ours))
 
 
 def _asked(played: Played) -> list[Row]:
     return [row for row in played.hooks if row[0] != "ev"]
-
-
-def _heard(played: Played) -> Lines:
-    """What the Canary's own event webhook heard: type and message, then phase and keys."""
-    rows = [row for row in played.hooks if row[0] == "ev"]
-    return [f"{said['eventType']} {said['eventMessage']} {phase} {','.join(keys)}" for _, phase, keys, said in rows]
 
 
 def _told(flagger: Played) -> Lines:

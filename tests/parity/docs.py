@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.conformance.deviations import DEVIATIONS
-from tests.parity.compare import RULES, Comparison
+from tests.parity.compare import EVENED, Comparison
 from tests.parity.report import Result
 from tests.readme import with_block
 
@@ -42,7 +42,7 @@ def block(result: Result) -> str:
             "",
             "| Evened out | Why |",
             "|---|---|",
-            *(f"| {rule.name} | {rule.because} |" for rule in RULES),
+            *(f"| {name} | {because} |" for name, because in EVENED),
         ]
     )
 

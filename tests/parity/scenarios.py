@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, Kind
 from handlers.sandbox.kube import Object
 from tests.conformance.moves import Move
+from tests.conformance.workload import workload
 from tests.lab import a_canary, a_deployment
-from tests.scalers import an_hpa
 
 RECORDINGS = Path(__file__).parents[1] / "samples" / "flagger_traces"
 INTERVAL = 10
-"""Seconds; Flagger takes no shorter interval. The recordings were made with 2."""
+"""Seconds; Flagger takes no shorter interval. The first recordings were made with 2."""
 STRETCH = 5
 SMALL = (
     "weighted-promotes",
@@ -40,9 +41,10 @@ class Scenario:
     def read(cls, path: Path) -> Self:
         """From a recording, with Flagger's shortest interval."""
         given = json.loads(path.read_text(encoding="utf-8"))["given"]
-        given["analysis"]["interval"] = f"{INTERVAL}s"
-        if deadline := given["spec"].get("progressDeadlineSeconds"):
-            given["spec"]["progressDeadlineSeconds"] = deadline * STRETCH
+        if given["analysis"]["interval"] == "2s":
+            given["analysis"]["interval"] = f"{INTERVAL}s"
+            if deadline := given["spec"].get("progressDeadlineSeconds"):
+                given["spec"]["progressDeadlineSeconds"] = deadline * STRETCH
         return cls(path.stem, given)
 
     @property
@@ -57,18 +59,16 @@ class Scenario:
 
     def workload(self, namespace: str) -> Iterator[Object]:
         """The target and what it needs, before there is a Canary."""
-        deployment = a_deployment(replicas=self.given["replicas"])
-        things = [deployment]
-        if self.given["objects"] == "config":
-            container = deployment["spec"]["template"]["spec"]["containers"][0]
-            container["envFrom"] = [{"configMapRef": {"name": "app-config"}}]
-            config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app-config"}, "data": {"k": "a"}}
-            things.insert(0, config)
-        if self.given["objects"] == "hpa":
-            things.append(an_hpa())
-        for thing in things:
+        target, *others = workload(self.given)
+        for thing in (*others, target):
             thing["metadata"]["namespace"] = namespace
             yield thing
+
+    @property
+    def target(self) -> Kind:
+        """What the target is."""
+        kind = (self.given["spec"].get("targetRef") or {}).get("kind")
+        return DAEMONSET if kind == DAEMONSET.name else DEPLOYMENT
 
     def canary(self, namespace: str, hooks: str) -> Object:
         """The Canary; its webhooks are below this URL."""
@@ -81,10 +81,10 @@ class Scenario:
         return made
 
 
-def scenarios(names: Iterable[str] = ()) -> list[Scenario]:
+def scenarios(names: Iterable[str] = (), folder: Path = RECORDINGS) -> list[Scenario]:
     """These, or all there are."""
     wanted = set(names)
-    found = [Scenario.read(path) for path in sorted(RECORDINGS.glob("*.json"))]
+    found = [Scenario.read(path) for path in sorted(folder.glob("*.json"))]
     return [scenario for scenario in found if not wanted or scenario.name in wanted]
 
 
