@@ -14,9 +14,12 @@ from pathlib import Path
 from handlers.sandbox.kube import ApiError
 from handlers.sandbox.process import SandboxError, interruptible
 from tests.controlplane.programs import BuildError, build
-from tests.parity import docs, report
+from tests.parity import docs, recordings, report
 from tests.parity.performance import Measured, perform
-from tests.parity.scenarios import SMALL, scenarios
+from tests.parity.scenarios import RECORDINGS, SMALL, scenarios
+
+CROWDS = {"all": (1, 10, 100), "small": (1, 10)}
+"""How many idle Canaries are measured together."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,26 +27,25 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.parity", description=__doc__)
     parser.add_argument("--set", choices=("all", "small"), default="all", help="small: what takes three minutes")
     parser.add_argument("--only", nargs="*", default=[], metavar="SCENARIO", help="these scenarios, without any costs")
+    parser.add_argument("--record", action="store_true", help="keep what Flagger did as recordings in that folder")
+    parser.add_argument("--folder", type=Path, default=RECORDINGS, help="where the scenarios are")
     told = parser.parse_args(arguments)
-    chosen = scenarios(told.only or (SMALL if told.set == "small" else ()))
+    part = bool(told.only or told.folder != RECORDINGS)
+    chosen = scenarios(told.only or (SMALL if told.set == "small" else ()), told.folder)
     interruptible()
     directory = Path(tempfile.mkdtemp(prefix="serinus-parity-"))
     try:
         build()
-        measured = perform(directory, chosen, crowds=_crowds(told.set, told.only))
+        measured = perform(directory, chosen, crowds=() if part else CROWDS[told.set])
     except (ApiError, BuildError, SandboxError) as error:
         sys.stderr.write(f"{error}\nlogs: {directory}\n")
         return 1
     except KeyboardInterrupt:
         return 1
-    return _judged(measured, directory, whole=told.set == "all" and not told.only)
-
-
-def _crowds(size: str, only: Sequence[str]) -> tuple[int, ...]:
-    """How many idle Canaries are measured together."""
-    if only:
-        return ()
-    return (1, 10, 100) if size == "all" else (1, 10)
+    if told.record:
+        for scenario in measured.scenarios:
+            recordings.write(told.folder, scenario, measured.flagger.played[scenario.name])
+    return _judged(measured, directory, whole=told.set == "all" and not part)
 
 
 def _judged(measured: Measured, directory: Path, *, whole: bool) -> int:

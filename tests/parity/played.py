@@ -28,6 +28,8 @@ class Played:
     events: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     hooks: list[Row] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    """What each of the webhook calls was answered."""
     seen: list[Seen] = field(default_factory=list)
 
 

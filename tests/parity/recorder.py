@@ -8,13 +8,35 @@ import threading
 from contextlib import ExitStack
 from typing import Self
 
-from handlers.rollout.objects import CANARY, CONFIG_MAP, DEPLOYMENT, DESTINATION_RULE, EVENT, HPA, SERVICE, Kind
-from handlers.rollout.objects import VIRTUAL_SERVICE as ROUTE
+from handlers.rollout.objects import (
+    CANARY,
+    CONFIG_MAP,
+    DAEMONSET,
+    DEPLOYMENT,
+    DESTINATION_RULE,
+    EVENT,
+    HPA,
+    SECRET,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Kind,
+)
 from handlers.sandbox.kube import ApiError, Kube, Object, Resource, Watch
 from tests.conformance.rows import Row
 from tests.parity.changes import Change, events_of, writes_of
 
-KINDS = (CANARY, DEPLOYMENT, SERVICE, CONFIG_MAP, HPA, DESTINATION_RULE, ROUTE, EVENT)
+KINDS = (
+    CANARY,
+    DEPLOYMENT,
+    DAEMONSET,
+    SERVICE,
+    CONFIG_MAP,
+    SECRET,
+    HPA,
+    DESTINATION_RULE,
+    VIRTUAL_SERVICE,
+    EVENT,
+)
 WATCH_SECONDS = 1800
 
 

@@ -27,6 +27,8 @@ class Script:
         self.url = ""
         self.hooks: dict[str, list[Row]] = defaultdict(list)
         """Webhook calls of each namespace, as rows."""
+        self.answers: dict[str, list[int]] = defaultdict(list)
+        """What each of these calls was answered."""
         self.told: dict[str, list[str]] = defaultdict(list)
         """What the webhook for all Canaries' events has heard: `TYPE MESSAGE`."""
         self._answers: dict[tuple[str, str], list[Any]] = {}
@@ -73,7 +75,9 @@ class Script:
 
     def _hook(self, namespace: str, name: str, *, body: Mapping[str, Any]) -> Answer:
         self.hooks[namespace].append(hook_row(name, body))
-        return Answer(status=self._next(namespace, name, 200), headers=CLOSE)
+        status: int = self._next(namespace, name, 200)
+        self.answers[namespace].append(status)
+        return Answer(status=status, headers=CLOSE)
 
     def _measure(self, query: str) -> Answer:
         found = _NAMESPACE.search(query)

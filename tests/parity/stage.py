@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from handlers.rollout.objects import CANARY, CONFIG_MAP, DEPLOYMENT
-from handlers.sandbox.kube import Kube, Object
+from handlers.rollout.objects import CANARY, DAEMONSET
+from handlers.sandbox.kube import Kube, Object, Resource
 from handlers.sandbox.kube import resource_of as resource_of_object
 from handlers.sandbox.process import SandboxError, wait_for
 from handlers.wiring import now
 from tests.conformance.moves import Move
+from tests.conformance.workload import CHANGED
 from tests.parity.audit import Window
 from tests.parity.played import Played, Seen, Status, status_of
 from tests.parity.players import Player, Serinus
@@ -20,7 +21,9 @@ from tests.parity.recorder import Recorder, resource_of
 from tests.parity.scenarios import Scenario, idle, scenarios
 from tests.parity.script import Script
 
-CANARIES, DEPLOYMENTS = resource_of(CANARY), resource_of(DEPLOYMENT)
+CANARIES = resource_of(CANARY)
+NEVER_READY = "NEVER_READY"
+"""A pod of the sandbox with this variable never gets ready."""
 ENDS = ("Succeeded", "Failed")
 QUIET_INTERVALS = 1.5
 """After an end so many intervals are waited for what may still come, and at least some seconds."""
@@ -74,7 +77,7 @@ class Stage:
             for thing in run.scenario.workload(run.played.namespace):
                 self._create(thing)
         for run in runs:
-            wait_for(partial(self._is_ready, run.played.namespace), f"{run.played.namespace} is ready", READY_SECONDS)
+            wait_for(partial(self._is_ready, run), f"{run.played.namespace} is ready", READY_SECONDS)
         return runs
 
     def play(self, player: Player, runs: list[Run]) -> dict[str, Played]:
@@ -146,7 +149,7 @@ class Stage:
             canary = found.get(run.played.namespace) or {}
             run.played.seen.append(Seen(at, status_of(canary)))
             if run.moves and run.moves[0].is_due(run.status):
-                self._make(run.played.namespace, run.moves.pop(0))
+                self._make(run, run.moves.pop(0))
             elif not run.moves and run.status.get("phase") in run.ends:
                 run.played.ended = self._is_quiet(run, player)
 
@@ -170,19 +173,24 @@ class Stage:
         played.events = self._recorder.events(played.namespace)
         played.told = list(self._script.told[played.namespace])
         played.hooks = list(self._script.hooks[played.namespace])
+        played.answers = list(self._script.answers[played.namespace])
 
-    def _make(self, namespace: str, move: Move) -> None:
+    def _make(self, run: Run, move: Move) -> None:
+        namespace, kind = run.played.namespace, resource_of(run.scenario.target)
         if move.delete:
             self._kube.delete(CANARIES, namespace, "app")
+        elif move.patch:
+            self._kube.patch(CANARIES, namespace, "app", dict(move.patch))
         elif move.config:
-            self._kube.patch(resource_of(CONFIG_MAP), namespace, move.config, {"data": {"k": "b"}})
+            plural, _, name = move.config.partition("/")
+            self._kube.patch(Resource("v1", plural), namespace, name, {"data": CHANGED[plural]})
         else:
-            target = self._kube.get(DEPLOYMENTS, namespace, "app")
+            target = self._kube.get(kind, namespace, "app")
             container = target["spec"]["template"]["spec"]["containers"][0] | {"image": f"app:{move.version}"}
-            if move.never_ready:
-                container["env"] = [{"name": "NEVER_READY", "value": "true"}]
+            others = [variable for variable in container.get("env", []) if variable["name"] != NEVER_READY]
+            container["env"] = [*others, *([{"name": NEVER_READY, "value": "true"}] if move.never_ready else [])]
             patch = {"spec": {"template": {"spec": {"containers": [container]}}}}
-            self._kube.patch(DEPLOYMENTS, namespace, "app", patch)
+            self._kube.patch(kind, namespace, "app", patch)
 
     def _namespace(self, name: str) -> None:
         self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -190,6 +198,9 @@ class Stage:
     def _create(self, thing: Object) -> None:
         self._kube.create(resource_of_object(thing), thing)
 
-    def _is_ready(self, namespace: str) -> bool:
-        found = self._kube.get(DEPLOYMENTS, namespace, "app")
-        return bool((found.get("status") or {}).get("readyReplicas", 0) >= found["spec"]["replicas"])
+    def _is_ready(self, run: Run) -> bool:
+        found = self._kube.get(resource_of(run.scenario.target), run.played.namespace, "app")
+        status = found.get("status") or {}
+        if run.scenario.target is DAEMONSET:
+            return bool(status.get("numberReady"))
+        return bool(status.get("readyReplicas", 0) >= found["spec"]["replicas"])

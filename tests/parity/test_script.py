@@ -39,6 +39,7 @@ def test_calls_of_webhooks_are_kept_as_rows(script: Script) -> None:
     body = {"name": "app", "namespace": "flaky", "phase": "Progressing", "metadata": {"k": "v", "timestamp": "1"}}
     assert http.request("POST", f"{script.hooks_url}/flaky/pre", body=json.dumps(body)).status == 200
     assert script.hooks == {"flaky": [["pre", "Progressing", ["metadata", "name", "namespace", "phase"], {"k": "v"}]]}
+    assert script.answers == {"flaky": [200]}
 
 
 def test_events_of_all_canaries_are_kept_as_text(script: Script) -> None:
