@@ -19,9 +19,11 @@ from tests.parity.players import Flagger, Player, Serinus
 from tests.parity.recorder import Recorder
 from tests.parity.scenarios import Scenario
 from tests.parity.script import Script
-from tests.parity.stage import Run, Stage
+from tests.parity.stage import Stage
 
 SYNC_SECONDS = 15
+TOGETHER = 37
+"""So many scenarios are played side by side: more take Flagger all the speed it allows itself."""
 REST_INTERVALS = 4
 """How long idle Canaries are watched at least."""
 
@@ -69,9 +71,8 @@ def perform(directory: Path, scenarios: Sequence[Scenario], crowds: Sequence[int
         stage = Stage(plane.kube, script, recorder)
         parts = []
         for kind in (Flagger, Serinus):
-            runs = stage.prepare(kind.name, scenarios)
             with kind(directory, plane.kubeconfig(kind.name), script) as player:
-                parts.append(_part(stage, player, runs, crowds))
+                parts.append(_part(stage, player, scenarios, crowds))
         if recorder.broken:
             raise SandboxError(f"the recording has a hole: the watch of {recorder.broken[0]} was cut off")
         for part in parts:
@@ -91,16 +92,20 @@ def _start_node(running: ExitStack, kube: Kube) -> None:
     node.start()
 
 
-def _part(stage: Stage, player: Player, runs: list[Run], crowds: Sequence[int]) -> Part:
+def _part(stage: Stage, player: Player, scenarios: Sequence[Scenario], crowds: Sequence[int]) -> Part:
     begin = time.monotonic()
     part = Part(player)
-    _say(f"{player.name} plays {len(runs)} scenarios")
     beside = {number: stage.idle(player.name, number) for number in crowds if number <= player.beside}
-    part.played = stage.play(player, runs)
-    part.idle = [_rested(stage, player, number, namespace) for number, namespace in beside.items()]
+    for first in range(0, len(scenarios), TOGETHER):
+        wave = scenarios[first : first + TOGETHER]
+        _say(f"{player.name} plays {len(wave)} scenarios")
+        part.played |= stage.play(player, stage.prepare(player.name, wave))
+        if not first:
+            part.idle = [_rested(stage, player, number, namespace) for number, namespace in beside.items()]
+        stage.clear()
     if crowds and isinstance(player, Serinus):
         part.alert = stage.alert(player)
-    stage.clear()
+        stage.clear()
     for number in crowds:
         if number not in beside:
             _say(f"{player.name} is measured with {number} idle")
