@@ -131,6 +131,8 @@ def _gunicorn(words: Sequence[str]) -> str:
 def _python(words: Sequence[str]) -> str:
     """A module that can be run."""
     match words:
+        case ["-m", "tests.parity", "--only", "NAME"]:  # what --help of an option says is what the page means
+            return _runs(sys.executable, "-m", "tests.parity", "--only", "plain", "--help")
         case ["-m", module]:
             return "" if importlib.util.find_spec(module) else f"there is no module {module}"
         case _:

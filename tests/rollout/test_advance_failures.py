@@ -4,12 +4,13 @@ import pytest
 
 from handlers.rollout.actions import Route, ScaleToZero
 from handlers.rollout.checks import Finding
-from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.analysis import Hook
+from handlers.rollout.spec.strategy import THRESHOLD_COUNTS
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.weights import Weights
 from tests.rollout.decisions import BAD, ERROR, HALT, NOT_YET, REFUSED, ROLLBACK, decided, texts
-from tests.rollout.examples import NEW, NOW, a_resting_target, a_snapshot, a_state, answered
+from tests.rollout.examples import NEW, NOW, a_canary, a_resting_target, a_snapshot, a_state, answered
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,14 @@ def test_a_rollback_webhook_that_says_no_stops_nothing() -> None:
     for outcome in (REFUSED, ERROR, NOT_YET):
         decision = decided(a_snapshot(weight=20), answered(Hook.ROLLBACK, outcome))
         assert decision.state.weight == 30
+
+
+@pytest.mark.parametrize(
+    ("annotation", "total", "failed"),
+    [("", False, 0), ("", True, 1), ("total", False, 1), ("consecutive", True, 0)],
+)
+def test_the_annotation_says_how_failed_checks_count(annotation: str, total: bool, failed: int) -> None:
+    """It overrides the setting, either way."""
+    canary = a_canary(annotations={THRESHOLD_COUNTS: annotation})
+    s = a_snapshot(state=a_state(weight=10, failed=1), canary=canary, options=Options(total=total))
+    assert decided(s).state.failed == failed

@@ -10,10 +10,9 @@ from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
 from handlers.rollout.checks import Finding, Outcome
 from handlers.rollout.commands import PAUSE
 from handlers.rollout.decision import Decision, settle
-from handlers.rollout.snapshot import Options, Snapshot
+from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.spec.strategy import THRESHOLD_COUNTS
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Phase
 from handlers.rollout.table import decide
@@ -294,14 +293,3 @@ def test_only_a_weight_brings_and_takes_what_it_is_about() -> None:
     s = at(WEIGHTED, weight=20, matched=True, cookie="c=a")
     assert settle(s) == s.known
     assert not settle(s, weight=0).matched
-
-
-@pytest.mark.parametrize(
-    ("annotation", "total", "failed"),
-    [("", False, 0), ("", True, 1), ("total", False, 1), ("consecutive", True, 0)],
-)
-def test_the_annotation_says_how_failed_checks_count(annotation: str, total: bool, failed: int) -> None:
-    """It overrides the setting, either way."""
-    canary = a_canary(annotations={THRESHOLD_COUNTS: annotation})
-    s = a_snapshot(state=a_state(weight=10, failed=1), canary=canary, options=Options(total=total))
-    assert decided(s).state.failed == failed
