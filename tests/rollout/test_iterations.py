@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
-from handlers.rollout.checks import Finding, Outcome
+from handlers.rollout.checks import Outcome
 from handlers.rollout.commands import PAUSE
-from handlers.rollout.decision import Decision, settle
+from handlers.rollout.decision import settle
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Phase
-from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
+from tests.rollout.decisions import decided
 from tests.rollout.examples import (
     MATCH,
     NEW,
@@ -40,11 +40,6 @@ WEIGHTED = a_canary()
 SHADOWED = a_canary(mirror=True)
 ALL, TESTED, NOBODY = Route(100), Route(100, matched=True), Route(0)
 NO_PODS = a_primary(**lost())
-
-
-def decided(s: Snapshot, *findings: Finding) -> Decision:
-    """What the table decides."""
-    return decide(s, stage_of(s), findings)
 
 
 def at(canary: Canary, count: int = 0, phase: Phase = Phase.PROGRESSING, **fields: Any) -> Snapshot:

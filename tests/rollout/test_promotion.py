@@ -1,18 +1,16 @@
 """From the copy to the end: traffic moves only to a primary that is ready, and always to whoever serves."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
-from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Intent, Kind, Phase
-from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
+from tests.rollout.decisions import decided, texts
 from tests.rollout.examples import (
     NEW,
     NOW,
@@ -33,16 +31,6 @@ STUCK = a_primary(NEW, ready=False, pods=1, why=WHY)
 GONE = a_primary(NEW, **lost(WHY))
 NOT_READY = f"podinfo-primary.test not ready: {WHY}"
 BY_FIFTY = a_canary(stepWeightPromotion=50)
-
-
-def decided(s: Snapshot) -> Decision:
-    """What the table decides."""
-    return decide(s, stage_of(s), ())
-
-
-def texts(decision: Decision) -> Sequence[str]:
-    """All that is told, in order."""
-    return [message.text for message in (*decision.reasons, *decision.messages)]
 
 
 def promoting(weight: int = 50, **fields: Any) -> Snapshot:

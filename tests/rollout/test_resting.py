@@ -1,6 +1,5 @@
 """Before the first rollout and between rollouts."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,13 +17,10 @@ from handlers.rollout.actions import (
     WorkloadServices,
 )
 from handlers.rollout.checks import Finding, Outcome, ServerCheck
-from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.spec.analysis import Metric
-from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase, State
-from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
+from tests.rollout.decisions import RATE, decided, texts
 from tests.rollout.examples import (
     NEW,
     NEWER,
@@ -40,19 +36,8 @@ from tests.rollout.examples import (
     lost,
 )
 
-RATE = Metric(name="request-success-rate", window="1m", low=99.0)
 OBJECTS = (CopyConfigs(), WorkloadServices(), ApexService(), RouteTargets())
 NOBODY = {"primary": a_primary(**lost())}
-
-
-def decided(s: Snapshot, *findings: Finding) -> Decision:
-    """What the table decides."""
-    return decide(s, stage_of(s), findings)
-
-
-def texts(decision: Decision) -> Sequence[str]:
-    """All that is told, in order."""
-    return [message.text for message in (*decision.reasons, *decision.messages)]
 
 
 def server(outcome: Outcome, text: str = "") -> Finding:
@@ -281,6 +266,6 @@ def test_a_bootstrap_with_a_scaler() -> None:
 def test_configs_that_are_astray_are_put_back_and_nothing_else() -> None:
     """It is told, and what the target shows by now is left to the next event."""
     s = a_snapshot(state=a_state(Phase.PROGRESSING, weight=50), astray=True, target=a_target(NEWER))
-    decision = decide(s, stage_of(s), ())
+    decision = decided(s)
     assert (decision.actions, decision.state, decision.intent) == ((CopyConfigs(),), s.known, Intent.HEAL)
     assert decision.messages[0].text.startswith("A promotion of podinfo.")

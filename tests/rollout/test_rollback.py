@@ -1,6 +1,5 @@
 """Back to the primary: in the right order, with a reason, and never to a primary that cannot serve."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,16 +7,14 @@ import pytest
 
 from handlers.rollout.actions import Route, ScaleToZero, ScaleUp
 from handlers.rollout.announcement import announcement
-from handlers.rollout.checks import Finding, Outcome
-from handlers.rollout.decision import Decision
+from handlers.rollout.checks import Outcome
 from handlers.rollout.rules.rollback import HELD
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.analysis import Hook
-from handlers.rollout.stages import stage_of
 from handlers.rollout.state import ALERTS_KEPT, Intent, Kind, Phase
-from handlers.rollout.table import decide
 from handlers.rollout.weights import Weights
+from tests.rollout.decisions import decided, texts
 from tests.rollout.examples import (
     NEW,
     NEWER,
@@ -40,16 +37,6 @@ FAILED = "Canary failed! Scaling down podinfo.test"
 WHY = "0 of 2 updated replicas are available"
 NOT_READY = f"canary deployment podinfo.test not ready: {WHY}"
 NOBODY = {"primary": a_primary(**lost())}
-
-
-def decided(s: Snapshot, *findings: Finding) -> Decision:
-    """What the table decides."""
-    return decide(s, stage_of(s), findings)
-
-
-def texts(decision: Decision) -> Sequence[str]:
-    """All that is told, in order."""
-    return [message.text for message in (*decision.reasons, *decision.messages)]
 
 
 def unready(**fields: Any) -> Snapshot:
