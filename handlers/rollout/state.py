@@ -264,10 +264,12 @@ def _load_claim(data: Mapping[str, str]) -> Claim:
 
 
 def _load_message(data: Mapping[str, Any]) -> Message:
-    kind, changed = Kind(data["kind"]), data.get("transition")
+    kind, text, changed = Kind(data["kind"]), written.text(data["text"]), data.get("transition")
+    if kind is Kind.POST_ROLLOUT and text:
+        Phase(text)  # raises where it is none
     return Message(
         kind=kind,
-        text=written.text(data["text"]),
+        text=text,
         phase=Phase(data["phase"]),
         id=written.text(data["id"]),
         revision=written.text(data["revision"]),

@@ -99,15 +99,19 @@ TRANSITIONS = st.builds(
     severity=st.none() | st.sampled_from(Severity),
     checks=st.just(()) | st.just(({"metric": "m", "value": 0.5, "min": 1.0, "outcome": "failed"},)),
 )
-MESSAGES = st.builds(
-    Message,
-    kind=st.sampled_from(Kind),
-    text=st.text(),
-    phase=st.sampled_from(Phase),
-    id=st.text(),
-    revision=st.text(),
-    transition=st.none() | TRANSITIONS,
-    told=st.just(()) | st.just(("event/0/news", "sink")),
+_CALLED = st.sampled_from(["", *(phase.value for phase in Phase)])
+"""The text of a message about post-rollout webhooks."""
+MESSAGES = st.sampled_from(Kind).flatmap(
+    lambda kind: st.builds(
+        Message,
+        kind=st.just(kind),
+        text=_CALLED if kind is Kind.POST_ROLLOUT else st.text(),
+        phase=st.sampled_from(Phase),
+        id=st.text(),
+        revision=st.text(),
+        transition=st.none() | TRANSITIONS,
+        told=st.just(()) | st.just(("event/0/news", "sink")),
+    )
 )
 
 

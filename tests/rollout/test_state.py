@@ -105,6 +105,11 @@ EDITED = [
     pytest.param({"alerts": [1]}, "TypeError 1 is not a string", id="a number for an alert"),
     pytest.param({"alerts": 1}, "TypeError", id="a number for alerts"),
     pytest.param({"outbox": [MESSAGE | {"kind": "Loud"}]}, "ValueError 'Loud' is not a valid Kind", id="a new kind"),
+    pytest.param(
+        {"outbox": [MESSAGE | {"kind": "post-rollout"}]},
+        "ValueError 't' is not a valid Phase",
+        id="no phase to call with",
+    ),
     pytest.param({"outbox": [{}]}, "KeyError 'kind'", id="an empty message"),
     pytest.param({"outbox": ["a"]}, "TypeError", id="text for a message"),
     pytest.param({"observed": {"a": 1}}, "TypeError 1 is not a string", id="a number for a version"),
