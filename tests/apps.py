@@ -1,9 +1,13 @@
-"""An app around a lab, and what is sent to it."""
+"""An app around a lab, and what is sent to it; and any app behind a port."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask.testing import FlaskClient
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from handlers.app import routed
 from handlers.auth import Authenticator, Review
@@ -37,3 +41,22 @@ def clients(tmp_path: Path) -> Client:
         return routed(settings, Wiring(lambda: lab.world), authenticator).test_client()
 
     return make
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs no request."""
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def served(app: Callable[..., Iterable[bytes]]) -> Iterator[str]:
+    """A WSGI app on a port of loopback until the end of the block, for who asks over HTTP; its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -4,16 +4,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import urllib3
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from handlers.sandbox.process import SandboxError, wait_for
 from handlers.sandbox.prometheus import Prometheus, configuration
+from tests.apps import served
 from tests.e2e.town import PATIENCE, App, Town
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "alertmanager" / "grafana-dashboard.json").read_text())
@@ -38,19 +37,14 @@ VERSIONS = {"app", "app-primary"}
 def scraped(measured: App, town: Town, tmp_path: Path) -> Iterator["Scraped"]:
     """The app, with a Prometheus that scrapes the mesh and the handlers, as an installation does."""
     assert isinstance(town.handlers, FlaskClient)  # not over HTTP yet
-    server = make_server("127.0.0.1", 0, town.handlers.application, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    handlers = {
-        "job_name": "serinus",
-        "honor_labels": True,
-        "static_configs": [{"targets": [f"127.0.0.1:{server.server_port}"]}],
-    }
-    config = configuration(town.sandbox.envoy_url, scrapes=[handlers], interval=INTERVAL)
-    prometheus = Prometheus(tmp_path / "prometheus", config)
-    prometheus.start()
-    yield Scraped(measured, prometheus)
-    prometheus.stop()
-    server.shutdown()
+    with served(town.handlers.application) as url:
+        targets = [{"targets": [url.removeprefix("http://")]}]
+        handlers = {"job_name": "serinus", "honor_labels": True, "static_configs": targets}
+        config = configuration(town.sandbox.envoy_url, scrapes=[handlers], interval=INTERVAL)
+        prometheus = Prometheus(tmp_path / "prometheus", config)
+        prometheus.start()
+        yield Scraped(measured, prometheus)
+        prometheus.stop()
 
 
 class Scraped:

@@ -4,8 +4,7 @@ The sandbox has no images, so what `migrate` would do is a sleep, or a failure.
 """
 
 import json
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from handlers.app import create_app
 from handlers.sandbox.kube import Resource
 from handlers.sandbox.process import wait_for
 from handlers.sandbox.sandbox import Sandbox
 from handlers.sandbox.traffic import Traffic
+from tests.apps import served
 from tests.e2e.account import HANDLERS, RUN_JOB, kubeconfig_of
 from tests.e2e.town import Town
 
@@ -31,25 +30,6 @@ JOBS = Resource("batch/v1", "jobs")
 TOKEN = "a-token-of-the-tests"
 PATIENCE = 60
 """Seconds until something must have happened."""
-
-
-class Quiet(WSGIRequestHandler):
-    """Logs no request."""
-
-    def log_request(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@dataclass
-class Served:
-    """The handlers behind a port; the app comes once the port is known."""
-
-    app: Flask | None = None
-
-    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer as the app does."""
-        assert self.app
-        return self.app(environ, start)
 
 
 @dataclass
@@ -142,27 +122,22 @@ def story(town: Town, tmp_path: Path) -> Iterator[Story]:
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "in" / "serinus").write_text(TOKEN)
-    served = Served()
-    server = make_server("127.0.0.1", 0, served, threaded=True, request_handler=Quiet)
-    (tmp_path / "out" / f"127.0.0.1:{server.server_port}").write_text(TOKEN)
     environ = {
         "SERINUS_TOKENS_DIR": str(tmp_path / "in"),
         "SERINUS_WEBHOOK_TOKENS_DIR": str(tmp_path / "out"),
         "SERINUS_TIME_SCALE": "60",
     }
-    served.app = create_app(environ | {"KUBECONFIG": str(kubeconfig_of(sandbox, RUN_JOB, tmp_path))})
-    handlers = create_app(environ | {"KUBECONFIG": str(kubeconfig_of(sandbox, HANDLERS, tmp_path))})
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    run_job = create_app(environ | {"KUBECONFIG": str(kubeconfig_of(sandbox, RUN_JOB, tmp_path))})
     sandbox.apply(*app_objects())
     sandbox.wait_rolled_out("shop", "shop")
-    with Traffic(sandbox.ingress_url, "shop.shop", rate=50) as traffic:
+    with served(run_job) as url, Traffic(sandbox.ingress_url, "shop.shop", rate=50) as traffic:
+        (tmp_path / "out" / url.removeprefix("http://")).write_text(TOKEN)  # before the handlers look for tokens
+        handlers = create_app(environ | {"KUBECONFIG": str(kubeconfig_of(sandbox, HANDLERS, tmp_path))})
         found = Story(sandbox, handlers, traffic)
         found.template("shop-expand", "false")
         found.template("shop-contract", "sleep", "0.1")
-        sandbox.apply(canary(f"http://127.0.0.1:{server.server_port}/run-job"))
+        sandbox.apply(canary(f"{url}/run-job"))
         yield found
-    server.shutdown()
-    server.server_close()
     sandbox.kube.delete(Resource("v1", "namespaces"), "", "shop")
 
 
