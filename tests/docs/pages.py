@@ -1,7 +1,6 @@
 """What the pages tell a reader to type: blocks of commands, and commands within sentences."""
 
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,7 +61,7 @@ def fenced(page: str) -> Iterator[Found]:
     text = _read(page)
     for found in _FENCED.finditer(text):
         above = text[: found.start()].rstrip().rpartition("\n\n")[2]
-        inner = textwrap.dedent(found["text"])
+        inner = re.sub(f"^{found['by']}", "", found["text"], flags=re.MULTILINE)
         yield Found(page=page, line=_line(text, found.start()), text=inner, around=above, kind=found["kind"])
 
 

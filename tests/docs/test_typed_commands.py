@@ -1,7 +1,5 @@
 """What docs/commands.md and docs/takeover.md tell to type, typed; with a Canary, and the handlers that step it."""
 
-import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +8,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from handlers.app import create_app
 from handlers.rollout.freeze import FREEZE, frozen
@@ -22,20 +19,17 @@ from handlers.sandbox.crds import install_crds
 from handlers.sandbox.process import wait_for
 from tests.adapters import loopback
 from tests.adapters.loopback import Serve
+from tests.apps import BEARER, TOKEN, served
 from tests.docs.accounts import typed_by
-from tests.docs.shell import Shell
+from tests.docs.shell import Shell, needs
 from tests.fakes import Kubelet
 from tests.sandbox.api.client import canary, deployment
 from tests.test_over_http import prometheus
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("kubectl", "curl"))), reason="kubectl or curl is not on the PATH"
-)
+pytestmark = needs("kubectl", "curl")
 serve = pytest.fixture(loopback.serve)
-TOKEN = "a-token-of-the-tests"
-AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
-TICK = {**AUTHORIZED, "ce-id": "1", "ce-source": "/t", "ce-type": "dev.serinus.tick", "ce-specversion": "1.0"}
-CURL = 'silent\nwrite-out = "%{{http_code}}\\n"\nconnect-to = "serinus.serinus:80:127.0.0.1:{port}"\n'
+TICK = {**BEARER, "ce-id": "1", "ce-source": "/t", "ce-type": "dev.serinus.tick", "ce-specversion": "1.0"}
+CURL = 'silent\nwrite-out = "%{{http_code}}\\n"\nconnect-to = "serinus.serinus:80:{address}"\n'
 """The name of the handlers' Service leads here; below what is answered stands its status."""
 SECONDS = 30
 """Until something must have happened."""
@@ -109,14 +103,10 @@ def place(tmp_path: Path, serve: Serve) -> Iterator[Place]:
                 "SERINUS_TIME_SCALE": "10000",
             }
         )
-        http = make_server("127.0.0.1", 0, app, threaded=True)
-        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
-        (tmp_path / ".curlrc").write_text(CURL.format(port=http.server_port))
         environ = {"KUBECONFIG": kubeconfig, "CURL_HOME": str(tmp_path), "TOKEN": TOKEN}
-        with Shell(environ) as shell:
+        with served(app) as url, Shell(environ) as shell:
+            (tmp_path / ".curlrc").write_text(CURL.format(address=url.removeprefix("http://")))
             yield Place(api, app.test_client(), shell)
-        http.shutdown()
-        http.server_close()
 
 
 def test_commands_by_annotation(place: Place) -> None:

@@ -1,18 +1,15 @@
 """What docs/sandbox.md tells to type, typed, with the addresses that the sandbox prints as variables."""
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from handlers.sandbox.sandbox import Sandbox, addresses
 from tests.docs.accounts import typed_by
-from tests.docs.shell import Shell
+from tests.docs.shell import Shell, needs
 from tests.sandbox.agents.place import Place
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("kubectl", "curl"))), reason="kubectl or curl is not on the PATH"
-)
+pytestmark = needs("kubectl", "curl")
 
 
 @pytest.fixture
