@@ -14,7 +14,7 @@ from pathlib import Path
 from handlers.sandbox.process import SandboxError
 from tests.controlplane.control_plane import ADMIN, ControlPlane
 from tests.controlplane.definitions import definitions
-from tests.controlplane.programs import BuildError, build, path_of
+from tests.controlplane.programs import BuildError, build, path_with_kubectl
 
 
 def main(command: list[str]) -> int:
@@ -24,7 +24,10 @@ def main(command: list[str]) -> int:
         build()
         with ControlPlane(directory) as plane:
             plane.install(*definitions("github.com/fluxcd/flagger", "istio.io/api", "github.com/kedacore/keda/v2"))
-            environ = os.environ | {"SERINUS_TEST_KUBECONFIG": str(plane.kubeconfig(ADMIN)), "PATH": _with_kubectl()}
+            environ = os.environ | {
+                "SERINUS_TEST_KUBECONFIG": str(plane.kubeconfig(ADMIN)),
+                "PATH": path_with_kubectl(),
+            }
             status = subprocess.run(command, env=environ, check=False).returncode  # noqa: S603  the user's own command
     except (BuildError, SandboxError) as error:
         sys.stderr.write(f"{error}\n")
@@ -34,10 +37,6 @@ def main(command: list[str]) -> int:
     else:
         shutil.rmtree(directory)
     return status
-
-
-def _with_kubectl() -> str:
-    return f"{path_of('kubectl').parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 if __name__ == "__main__":

@@ -55,6 +55,11 @@ def cache() -> Path:
     return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "serinus-e2e"
 
 
+def path_with_kubectl() -> str:
+    """PATH with the kubectl that is built here before any other."""
+    return f"{path_of('kubectl').parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
 def path_of(name: str) -> Path:
     """The program, built from what its module says now; the file exists only once it is built."""
     program = next(program for program in PROGRAMS if program.name == name)

@@ -5,7 +5,6 @@ It has the definitions of all projects, their namespaces and what is in them bef
 
 import base64
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import pytest
 from handlers.sandbox.kube import CONFIG_MAPS, SECRETS, ApiError, Resource
 from tests.controlplane.control_plane import ADMIN, CRDS, ControlPlane
 from tests.controlplane.definitions import definitions
-from tests.controlplane.programs import build, path_of
+from tests.controlplane.programs import build, path_with_kubectl
 from tests.docs.accounts import typed_by
 from tests.docs.shell import Shell
 from tests.manifests.files import ALERTMANAGER, KNATIVE, documents, objects
@@ -62,8 +61,7 @@ class Place:
 
 def environ_of(plane: ControlPlane) -> dict[str, str]:
     """What a shell needs for the plane's own kubectl to find it, as its administrator."""
-    path = f"{path_of('kubectl').parent}{os.pathsep}{os.environ['PATH']}"
-    return {"KUBECONFIG": str(plane.kubeconfig(ADMIN)), "PATH": path}
+    return {"KUBECONFIG": str(plane.kubeconfig(ADMIN)), "PATH": path_with_kubectl()}
 
 
 @pytest.fixture(scope="module")

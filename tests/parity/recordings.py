@@ -37,11 +37,10 @@ def _hooks(flagger: Played) -> list[Row]:
     """The calls with our answers."""
     pairs = zip(flagger.hooks, flagger.answers, strict=True)
     rows = [[name, answer, *rest] for (name, *rest), answer in pairs]
-    told = [f"{row[-1]['eventType']} {row[-1]['eventMessage']}" for row in rows if row[0] == "ev"]
-    kept = Counter(without_waiting(told))
+    told = [f"{row[-1]['eventType']} {row[-1]['eventMessage']}" if row[0] == "ev" else "" for row in rows]
+    kept = Counter(without_waiting([said for said in told if said]))
     found = []
-    for row in rows:
-        said = f"{row[-1]['eventType']} {row[-1]['eventMessage']}" if row[0] == "ev" else ""
+    for row, said in zip(rows, told, strict=True):
         if not said or kept[said]:
             kept[said] -= 1
             found.append(row)
