@@ -33,10 +33,14 @@ def a_provider(lab: Lab, name: str = "slack", namespace: str = "shop", **spec: A
     assert reply.status == 201, reply.body
 
 
+def encoded(**data: str) -> dict[str, str]:
+    """A Secret's data."""
+    return {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+
+
 def a_secret(lab: Lab, namespace: str = "shop", **data: str) -> None:
     """A Secret `slack` in the cluster."""
-    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "slack"}, "data": encoded}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "slack"}, "data": encoded(**data)}
     assert lab.api.call("POST", f"/api/v1/namespaces/{namespace}/secrets", body).status == 201
 
 

@@ -1,6 +1,5 @@
 """What docs/security.md says of secrets: none gets out, whatever goes wrong on the way to whom it is for."""
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +17,7 @@ from handlers.step.ports import Response
 from handlers.step.sweep import sweep
 from tests.fakes import api_path
 from tests.lab import TICK, Lab, a_canary, a_config, a_deployment, an_alert, new_lab
-from tests.scenarios.alerting import a_provider, a_rule
+from tests.scenarios.alerting import a_provider, a_rule, encoded
 
 PLANTED = "planted"
 """It is in each token, each credential, each Secret's contents, and in each URL behind host and port."""
@@ -29,11 +28,6 @@ SINK = f"http://broker.test/{PLANTED}"
 DOWN = Unavailable("http://hooks.test:8080: connection refused")
 """What the HTTP client says: tests/adapters/test_http_client.py has that it says no more of a URL."""
 OURS = (CANARY, DEPLOYMENT, VIRTUAL_SERVICE)
-
-
-def encoded(**data: str) -> dict[str, str]:
-    """A Secret's data."""
-    return {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
 
 
 def lab_with_secrets() -> Lab:
