@@ -24,7 +24,6 @@ from tests.e2e.town import Town
 
 EXAMPLE = Path(__file__).parents[2] / "knative" / "examples" / "migration.yaml"
 CANARIES = Resource("flagger.app/v1beta1", "canaries")
-CRON_JOBS = Resource("batch/v1", "cronjobs")
 DEPLOYMENTS = Resource("apps/v1", "deployments")
 JOBS = Resource("batch/v1", "jobs")
 TOKEN = "a-token-of-the-tests"

@@ -90,7 +90,6 @@ rbac.authorization.k8s.io/v1 clusterrolebindings ClusterRoleBinding - cluster
 apiextensions.k8s.io/v1 customresourcedefinitions CustomResourceDefinition crd cluster status counts
 """
 _ALL = {"pods", "services", "deployments", "replicasets", "daemonsets", "statefulsets", "jobs", "cronjobs"}
-_SELECTORS = {"deployments", "replicasets", "statefulsets"}
 NAMESPACES: Key = ("", "namespaces")
 CRDS: Key = ("apiextensions.k8s.io", "customresourcedefinitions")
 
