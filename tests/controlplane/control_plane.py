@@ -171,6 +171,7 @@ class ControlPlane:
             "endpoint-reconciler-type": "none",
             "audit-policy-file": self.directory / "audit.yaml",
             "audit-log-path": self.directory / "audit.log",
+            "audit-log-maxsize": 1024,  # MB; at 100, which is the default, it goes on in another file
         }
         program = self._start(starting, "kube-apiserver", flags)
         program.wait_for(self._ready, "is ready", START_SECONDS)
