@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from handlers.sandbox import envoy, tcp
 from handlers.sandbox.informer import Agent, Informers
@@ -10,6 +11,14 @@ from handlers.sandbox.proxy import Envoy, Rules
 from handlers.sandbox.topology import Name, Topology, topology
 
 SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The VirtualServices to go by; and since when, in monotonic seconds, others name Services not heard of yet."""
+
+    taken: Mapping[Name, Object] = field(default_factory=dict)
+    waiting: Mapping[Name, float] = field(default_factory=dict)
 
 
 class Mesh(Agent):
@@ -21,42 +30,48 @@ class Mesh(Agent):
         self._pods = informers[PODS]
         self._workloads = (informers[DEPLOYMENTS], informers[DAEMON_SETS])
         self._virtual_services = informers[VIRTUAL_SERVICES]
-        self._missing: Mapping[Name, float] = {}
+        self._heard = Heard()
         super().__init__([self._services, self._pods, *self._workloads, self._virtual_services])
 
     def reconcile(self) -> None:
-        """Give Envoy what the cluster says now; a little later while it names Services not heard of yet."""
+        """Give Envoy what the cluster says now."""
         virtual_services = self._virtual_services.objects()  # first, so that what they name is at least as new
         workloads = [thing for informer in self._workloads for thing in informer.objects()]
         found = topology(self._services.objects(), self._pods.objects(), workloads)
         now = time.monotonic()
-        self._missing = waited_for(missing(found, virtual_services), self._missing, now)
-        if settled(self._missing, now):
-            rules = Rules(envoy.route_file(found, virtual_services), tcp.listener_file(found, virtual_services))
-            self._proxy.update(found.clusters, rules, now)
+        self._heard = settled(found, virtual_services, self._heard, now)
+        routes = list(self._heard.taken.values())
+        self._proxy.update(
+            found.clusters, Rules(envoy.route_file(found, routes), tcp.listener_file(found, routes)), now
+        )
 
 
-def missing(found: Topology, virtual_services: Iterable[Object]) -> set[Name]:
-    """Namespaces, and hosts that a VirtualService there sends requests or connections to, and that mean no Service."""
-    return {
-        (thing["metadata"]["namespace"], destination["destination"]["host"])
-        for thing in virtual_services
-        for protocol in ("http", "tcp")
-        for rule in thing["spec"].get(protocol) or []
-        for destination in rule.get("route") or []
-        if found.resolve(destination["destination"]["host"], thing["metadata"]["namespace"]) is None
-    }
-
-
-def waited_for(names: Iterable[Name], before: Mapping[Name, float], now: float) -> Mapping[Name, float]:
-    """Since when each is missing, in monotonic seconds."""
-    return {name: before.get(name, now) for name in names}
-
-
-def settled(names: Mapping[Name, float], now: float) -> bool:
-    """Whether what is missing is really not there, and not only heard of later than the routes to it.
+def settled(found: Topology, virtual_services: Iterable[Object], before: Heard, now: float) -> Heard:
+    """Each VirtualService, or what it was before, while it names Services that may only be heard of later than it.
 
     Each kind has a watch of its own, so that a route may be seen before the Service that was made before it. istiod
     lets changes settle as well: PILOT_DEBOUNCE_AFTER in istio.io/latest/docs/reference/commands/pilot-discovery
     """
-    return all(now - since >= SETTLE_SECONDS for since in names.values())
+    taken: dict[Name, Object] = {}
+    waiting: dict[Name, float] = {}
+    for newest in virtual_services:
+        thing: Object | None = newest
+        name = (newest["metadata"]["namespace"], newest["metadata"]["name"])
+        if missing(found, newest):
+            waiting[name] = before.waiting.get(name, now)
+            if now - waiting[name] < SETTLE_SECONDS:
+                thing = before.taken.get(name)
+        if thing:
+            taken[name] = thing
+    return Heard(taken, waiting)
+
+
+def missing(found: Topology, virtual_service: Object) -> set[str]:
+    """The hosts that it sends requests or connections to, and that mean no Service."""
+    hosts = {
+        destination["destination"]["host"]
+        for protocol in ("http", "tcp")
+        for rule in virtual_service["spec"].get(protocol) or []
+        for destination in rule.get("route") or []
+    }
+    return {host for host in hosts if found.resolve(host, virtual_service["metadata"]["namespace"]) is None}
