@@ -180,3 +180,23 @@ def test_a_bootstrap_costs_less_than_flaggers() -> None:
     lab.step()
     assert lab.phase == "Initialized"
     assert spent(lab) < 47
+
+
+@pytest.mark.parametrize(
+    ("canary", "more"),
+    [
+        pytest.param(a_canary(), 0, id="alone"),
+        pytest.param(a_canary(**scaled_by(HPA)), 1, id="with an autoscaler"),
+    ],
+)
+def test_a_bootstrap_that_waits_for_pods_reads_only_what_it_waits_for(canary: dict[str, Any], more: int) -> None:
+    """The Canary, the target, the primary and the target's scaler; the first time it also says so."""
+    lab = new_lab(canary)
+    if more:
+        lab.create(HPA, an_hpa())
+    lab.step()
+    spent(lab)
+    lab.step()
+    assert spent(lab) == 3 + more + len(["the state", "an Event"])
+    lab.step()
+    assert spent(lab) == 3 + more

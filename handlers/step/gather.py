@@ -20,14 +20,14 @@ from handlers.rollout.refusal import rival
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import may_be_held
+from handlers.rollout.stages import ACTIVE, may_be_held
 from handlers.rollout.state import Intent, Phase, State
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
 from handlers.step.configs import missing_text, read, unread
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Config, World
-from handlers.step.scene import Found, Scene, copies_among, stale_among, whole
+from handlers.step.scene import Found, Scene, copies_among, stale_among
 
 
 def gather(  # noqa: PLR0913  each is known to another caller
@@ -43,17 +43,19 @@ def gather(  # noqa: PLR0913  each is known to another caller
     back = cause.kind is CauseKind.ALERT or goes_back(raw, known)
     canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
     router = ROUTERS[config.provider]
-    refs = _refs(canary, known, router)
+    refs, few = _refs(canary, known, router), _few(canary, known, back=back)
     unknown = namespace is None and freezable(canary, known, back=back)
-    found, seen = _read(world, refs, ref.namespace if unknown else "")
-    objects = dict(zip(refs, found, strict=True))
+    objects, seen = _read(world, few or refs, ref.namespace if unknown else "")
+    if few and not _waits(canary, objects):
+        objects |= _read(world, [one for one in refs if one not in objects], "")[0]
     canary = _alone(world, canary, objects[canary.primary])
     configs, more = _configs(world, canary, known, objects, back=back)
     objects |= more
     known = _knowing(known, configs)
     snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config, configs)
     snapshot = replace(snapshot, mine=mine, namespace=namespace or seen)
-    return Scene(snapshot=snapshot, raw=raw, objects=objects, router=router, configs=configs)
+    whole = _whole(canary, known) and objects.keys() >= set(refs)
+    return Scene(snapshot=snapshot, raw=raw, objects=objects, router=router, whole=whole, configs=configs)
 
 
 def goes_back(raw: Object, known: State | None) -> bool:
@@ -69,14 +71,14 @@ def freezable(canary: Canary, known: State | None, *, back: bool) -> bool:
     return not back and not canary.suspend and may_be_held(known)
 
 
-def _read(world: World, refs: Sequence[Ref], namespace: str) -> tuple[list[Object | None], Namespace]:
+def _read(world: World, refs: Sequence[Ref], namespace: str) -> tuple[dict[Ref, Object | None], Namespace]:
     """Objects, and together with them the namespace if one is named."""
     calls: list[Callable[[], Object | Namespace | None]] = [partial(world.cluster.get, ref) for ref in refs]
     if namespace:
         calls.append(partial(read_namespace, world.cluster, namespace))
     found = world.together(calls)
     seen = next((item for item in found if isinstance(item, Namespace)), NOWHERE)
-    return [item for item in found if not isinstance(item, Namespace)], seen
+    return dict(zip(refs, (item for item in found if not isinstance(item, Namespace)), strict=True)), seen
 
 
 def _configs(world: World, canary: Canary, known: State | None, objects: Found, *, back: bool) -> tuple[Configs, Found]:
@@ -118,11 +120,30 @@ def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...
     few = (canary.target, canary.primary, canary.route_ref, *_scalers(canary, known))
     if canary.target_kind is SERVICE:
         few = (*few, canary.service_ref(canary.service.canary))
-    if not whole(canary, known):
+    if not _whole(canary, known):
         return few
     names = (canary.service.canary, canary.service.primary, canary.service.apex)
     refs = few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)
     return tuple(dict.fromkeys(refs))
+
+
+def _whole(canary: Canary, known: State | None) -> bool:
+    """Whether a step rests on everything that is made for the Canary; in the middle of a run it needs less."""
+    return not known or canary.deleting or not (known.phase in ACTIVE or known.phase is Phase.WAITING)
+
+
+def _few(canary: Canary, known: State | None, *, back: bool) -> tuple[Ref, ...]:
+    """What tells whether a bootstrap goes on waiting for its primary's pods; none where it is not only waiting."""
+    if known is None or known.phase is not Phase.INITIALIZING or known.claim or back:
+        return ()
+    return tuple(ref for ref in (canary.target, canary.primary, canary.scaler) if ref)
+
+
+def _waits(canary: Canary, objects: Found) -> bool:
+    """Whether the primary has been made and has not its pods yet: then nothing follows from what the rest is like."""
+    target, primary = objects[canary.target], objects[canary.primary]
+    made = _primary(primary, canary) if target and primary else None
+    return made is not None and bool(made.promoted) and not made.ready
 
 
 def _scalers(canary: Canary, known: State | None) -> tuple[Ref, ...]:
@@ -142,7 +163,7 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
     config: Config,
     configs: Configs,
 ) -> Snapshot:
-    target, primary, route = (objects[ref] for ref in (canary.target, canary.primary, canary.route_ref))
+    target, primary, route = (objects.get(ref) for ref in (canary.target, canary.primary, canary.route_ref))
     scaler = objects[canary.scaler] if canary.scaler else None
     return Snapshot(
         now=now,

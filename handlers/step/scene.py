@@ -12,8 +12,7 @@ from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
 from handlers.rollout.objects.ownership import managed_fields
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import ACTIVE
-from handlers.rollout.state import Phase, State
+from handlers.rollout.state import State
 from handlers.routers.router import Router
 
 Found = Mapping[Ref, Object | None]
@@ -24,13 +23,15 @@ class Scene:
     """What was read: the snapshot that is decided on, and the objects that are written on.
 
     `objects` holds None for what does not exist; what was not read is not in it. Configs and their copies are
-    there by their metadata only, until a step needs what they say.
+    there by their metadata only, until a step needs what they say. `whole`: everything that is made for the Canary
+    was read, and not only the few that this step rests on.
     """
 
     snapshot: Snapshot
     raw: Object
     objects: Found = field(repr=False)  # among them Secrets
     router: Router
+    whole: bool
     configs: Configs = NONE
 
     @property
@@ -42,11 +43,6 @@ class Scene:
     def stale_copies(self) -> Mapping[str, bool]:
         """The configs whose copy is not what the primary was made with; whether only from what it said before."""
         return stale_among(self.configs, self.canary, self.objects)
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything that is made for the Canary was read, or only a step's few."""
-        return whole(self.canary, self.snapshot.state)
 
     @property
     def canary(self) -> Canary:
@@ -65,11 +61,6 @@ class Scene:
     def having(self, ref: Ref, obj: Object) -> "Scene":
         """The scene after an object was written."""
         return replace(self, objects={**self.objects, ref: obj})
-
-
-def whole(canary: Canary, known: State | None) -> bool:
-    """Whether a step reads everything that is made for the Canary; in the middle of a run it needs less."""
-    return not known or canary.deleting or not (known.phase in ACTIVE or known.phase is Phase.WAITING)
 
 
 def copies_among(configs: Configs, namespace: str, objects: Found) -> Mapping[str, Object | None]:
