@@ -216,7 +216,8 @@ async def probe(pod: Object, port: int) -> bool:
     path = http_get.get("path") or "/"
     request = f"GET {path} HTTP/1.1\r\nhost: {HOST}\r\nuser-agent: kube-probe/1.36\r\nconnection: close\r\n\r\n"
     try:
-        answer = await asyncio.wait_for(_exchange(port, request.encode()), PROBE_TIMEOUT)
+        async with asyncio.timeout(PROBE_TIMEOUT):  # wait_for swallows a cancellation in Python 3.11
+            answer = await _exchange(port, request.encode())
         return answer.split(b" ", 2)[1][:1] in {b"2", b"3"}
     except (OSError, IndexError, TimeoutError):
         return False
@@ -240,4 +241,5 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
 
 async def _within(wait: Coroutine[Any, Any, object], seconds: float) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(wait, seconds)
+        async with asyncio.timeout(seconds):
+            await wait
