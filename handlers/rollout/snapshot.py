@@ -6,6 +6,7 @@ from enum import Enum
 
 from handlers.rollout.commands import pause
 from handlers.rollout.freeze import NOWHERE, Namespace, frozen
+from handlers.rollout.objects import DAEMONSET
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.rollout.weights import FULL, Weights
@@ -139,8 +140,9 @@ class Snapshot:
 
     @property
     def primary_trouble(self) -> str:
-        """Why the primary is not ready, as Flagger's messages say it."""
-        return f"{self.primary_text} not ready: {self.primary.why if self.primary else 'it is missing'}"
+        """Why the primary is not ready, as Flagger's messages say it (daemonset_ready.go, IsPrimaryReady)."""
+        what = "primary daemonset " if self.canary.target_kind is DAEMONSET else ""
+        return f"{what}{self.primary_text} not ready: {self.primary.why if self.primary else 'it is missing'}"
 
     @property
     def name(self) -> str:

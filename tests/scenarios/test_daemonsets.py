@@ -69,6 +69,14 @@ def test_a_daemonset_that_never_gets_ready_is_rolled_back() -> None:
     assert any("canary daemonset app.shop not ready" in event for event in lab.events)
 
 
+def test_a_primary_that_is_no_deployment_is_named_as_flagger_names_it() -> None:
+    """Flagger's daemonset_ready.go, IsPrimaryReady."""
+    lab = daemons()
+    lab.step()
+    lab.step()
+    assert any("Warning primary daemonset app-primary.shop not ready: waiting" in event for event in lab.events)
+
+
 def test_a_user_who_takes_the_selector_away_gets_it_back() -> None:
     """At rest nobody needs the pods; a push goes with it, and is analysed."""
     lab = daemons()
