@@ -44,7 +44,7 @@ go: $(VENV)/.ready
 	@$(BIN)/python -c 'from tests.controlplane.programs import go_command as go; go()' 2>/dev/null \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[e2e]'
 
-# Flagger and Serinus play the same scenarios on a real control plane: make parity (about 12 minutes, writes docs/parity.md),
+# Flagger and Serinus play the same scenarios on a real control plane: make parity (about 15 minutes, writes docs/parity.md),
 # make parity SET=small (3 minutes, writes nothing but its report in build/)
 SET ?= all
 

@@ -1,7 +1,8 @@
 """A cluster as Flagger leaves it when it is stopped at some point of a recording.
 
 A recording has the order of the writes and the parts that matter; whole objects are made of them as Flagger 1.44's
-source says: deployment_controller.go (createPrimaryDeployment, Promote), status.go, config_tracker.go, istio.go.
+source says: deployment_controller.go (createPrimaryDeployment, Promote), daemonset_controller.go, status.go,
+config_tracker.go, istio.go.
 """
 
 import hashlib
@@ -15,14 +16,17 @@ from typing import Any
 
 from handlers.rollout.objects import (
     CONFIG_MAP,
+    DAEMONSET,
     DEPLOYMENT,
     DESTINATION_RULE,
     HPA,
+    SECRET,
     SERVICE,
     VIRTUAL_SERVICE,
     Kind,
     timestamp,
 )
+from handlers.rollout.objects.daemonsets import SCALE_TO_ZERO, scaled_to_zero, without_scale
 from tests.conformance.replay import HOST, lab_of
 from tests.fakes import api_path
 from tests.lab import Lab
@@ -38,6 +42,7 @@ STATUS = "/apis/flagger.app/v1beta1/namespaces/shop/canaries/app/status"
 _SET = re.compile(r"(?P<pair>[^;]+); Max-Age=(?P<age>-?\d+)")
 _PROMOTED = {"Initialized": "True", "Succeeded": "True", "Failed": "False"}
 _HASHED = ("Initialized", "Failed")
+_CONFIGS = {"app-config": ("configmap", CONFIG_MAP), "app-secret": ("secret", SECRET)}
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -103,7 +108,7 @@ class Flagger:
                 self._put(DESTINATION_RULE, name, {"spec": row[1]})
             case "vs":
                 self._route(row[1])
-            case "cm":
+            case "cm" | "secret":
                 self._config(name, row[1])
             case "hpa":
                 self._scaler(name)
@@ -114,8 +119,15 @@ class Flagger:
         """A new image is the user's, the replicas are Flagger's."""
         if self._image() != image:
             self.lab.push(image)
-        if self.lab.target["spec"]["replicas"] != replicas:
-            self.lab.edit("apps/v1/deployments/app", {"spec": {"replicas": replicas}}, manager="flagger")
+        if self.status.get("phase") == "Progressing" and not replicas and self.lab.canary["spec"].get("skipAnalysis"):
+            self._follow()
+        if replicas_of(self.lab.target) != replicas:
+            pod = {"template": {"spec": {"nodeSelector": {SCALE_TO_ZERO: None if replicas else "true"}}}}
+            spec = pod if self._daemons() else {"replicas": replicas}
+            self.lab.edit(f"apps/v1/{self.lab.plural}/app", {"spec": spec}, manager="flagger")
+
+    def _daemons(self) -> bool:
+        return bool(self.lab.target["kind"] == DAEMONSET.name)
 
     def _image(self) -> str:
         return str(self.lab.target["spec"]["template"]["spec"]["containers"][0]["image"])
@@ -128,15 +140,22 @@ class Flagger:
             return
         body = {key: target["spec"][key] for key in ("strategy", "progressDeadlineSeconds") if key in target["spec"]}
         selector = {"selector": {"matchLabels": {"app": "app-primary"}}}
-        body |= {"replicas": replicas, "template": self._template(target), **selector}
-        self._put(DEPLOYMENT, "app-primary", {"spec": body}, labels={"app": "app-primary"})
+        body |= {"template": self._template(target), **selector}
+        body |= {} if self._daemons() else {"replicas": replicas}
+        kind = DAEMONSET if self._daemons() else DEPLOYMENT
+        self._put(kind, "app-primary", {"spec": body}, labels={"app": "app-primary"})
         self.promoted = self._hash()
+
+    def _follow(self) -> None:
+        """The primary, after a copy of it: recordings show an image, not what else is copied with it."""
+        if self.promoted != self._hash():
+            self._primary(self._image(), replicas_of(self.lab.primary))
 
     def _template(self, target: Mapping[str, Any]) -> dict[str, Any]:
         """Labels, the copies of configs, and an id that is drawn (makeAnnotations, ApplyPrimaryConfigs)."""
         self.ids += 1
-        template = target["spec"]["template"]
-        pod = json.loads(json.dumps(template["spec"]).replace('"app-config"', '"app-config-primary"'))
+        template = without_scale(target["spec"]["template"])
+        pod = json.loads(re.sub(r'"(app-config|app-secret)"', r'"\1-primary"', json.dumps(template["spec"])))
         notes = {**template["metadata"].get("annotations", {}), "flagger-id": f"6d1f0b1c-{self.ids:04}-4a6c"}
         labels = {**template["metadata"]["labels"], "app": "app-primary"}
         return {"metadata": {"labels": labels, "annotations": notes}, "spec": pod}
@@ -166,10 +185,11 @@ class Flagger:
             self.cookies["primarySessionAffinityCookie"] = "=VcTgRkWpQz"
 
     def _config(self, name: str, said: Mapping[str, Any]) -> None:
+        _, kind = _CONFIGS[name.removesuffix("-primary")]
         if not said["owner"]:
-            self.lab.edit(f"v1/configmaps/{name}", {"data": said["data"]})
+            self.lab.edit(f"v1/{kind.plural}/{name}", {"data": said["data"]})
             return
-        self._put(CONFIG_MAP, name, {"data": said["data"]})
+        self._put(kind, name, {"data": said["data"]})
 
     def _scaler(self, name: str) -> None:
         if name != "app":  # that one is the user's
@@ -178,9 +198,8 @@ class Flagger:
 
     def _status(self, phase: str, weight: int, failed: int, iterations: int) -> None:
         before = self.status
-        if phase == "Promoting" and self.promoted != self._hash():
-            # recordings show an image, not what else is copied with it
-            self._primary(self._image(), self.lab.primary["spec"]["replicas"])
+        if phase == "Promoting":
+            self._follow()
         new = {"phase": phase, "canaryWeight": weight, "failedChecks": failed, "iterations": iterations}
         moment = timestamp(self.lab.clock())
         self.status = {**before, **new, **self.cookies, "lastTransitionTime": moment}
@@ -206,16 +225,17 @@ class Flagger:
 
     def _hash(self) -> str:
         """Stands for Flagger's, which is over Go structs, and looks like it (spec.go, ComputeHash)."""
-        template = json.dumps([self.lab.target["spec"]["template"], self._tracked()], sort_keys=True)
+        template = json.dumps([without_scale(self.lab.target["spec"]["template"]), self._tracked()], sort_keys=True)
         number = int.from_bytes(hashlib.sha256(template.encode()).digest()[:4])
         return "".join(_LETTERS[ord(char) % len(_LETTERS)] for char in str(number))
 
     def _tracked(self) -> dict[str, str]:
-        config = self.lab.get("v1/configmaps/app-config")
-        if config is None:
-            return {}
-        data = json.dumps(config["data"], sort_keys=True, separators=(",", ":"))
-        return {"configmap/app-config": hashlib.sha256(data.encode()).digest()[:8].hex()}
+        found = {}
+        for name, (what, kind) in _CONFIGS.items():
+            if config := self.lab.get(f"v1/{kind.plural}/{name}"):
+                data = json.dumps(config["data"], sort_keys=True, separators=(",", ":"))
+                found[f"{what}/{name}"] = hashlib.sha256(data.encode()).digest()[:8].hex()
+        return found
 
     def _put(self, kind: Kind, name: str, body: Mapping[str, Any], **meta: Mapping[str, str]) -> None:
         """Create it, owned by the Canary, or update it."""
@@ -229,6 +249,13 @@ class Flagger:
             new = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata | meta, **body}
             reply = self.lab.api.call("POST", path, new, query=query)
         assert reply.status in (200, 201), reply.body
+
+
+def replicas_of(workload: Any) -> int:
+    """How many it wants; of a DaemonSet 1 or, by its node selector, 0."""
+    if workload["kind"] == DAEMONSET.name:
+        return int(not scaled_to_zero(workload))
+    return int(workload["spec"]["replicas"])
 
 
 def _rule(said: Mapping[str, Any]) -> dict[str, Any]:

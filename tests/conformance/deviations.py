@@ -4,14 +4,11 @@
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from tests.conformance.pushes import cancelling, late_push
-from tests.conformance.rows import Row, named
-
-Scenario = Mapping[str, Any]
+from tests.conformance import pushes
+from tests.conformance.rows import Row, Scenario, named, rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +23,6 @@ class Deviation:
     because: str
     applied: Callable[[Scenario, list[Row]], list[Row]]
     told: Callable[[Scenario, list[str]], list[str]] = lambda _, lines: lines
-
-
-def _rules(route: Row) -> list[dict[str, Any]]:
-    """The rules of a VirtualService."""
-    rules: list[dict[str, Any]] = route[1].get("http") or route[1]["tcp"]
-    return rules
 
 
 def _target_last(_: Scenario, writes: list[Row]) -> list[Row]:
@@ -61,58 +52,6 @@ def _true_weight(_: Scenario, writes: list[Row]) -> list[Row]:
     return rows
 
 
-def _cancelled(_: Scenario, writes: list[Row]) -> list[Row]:
-    """A push back to the promoted revision ends the run."""
-    push = cancelling(writes)
-    if push is None:
-        return writes
-    rest = [row for row in writes[: push.at] if row[0] == "status" and row[1] in ("Initialized", "Succeeded")][-1]
-    routes = [row for row in [*writes[push.at :], *writes] if row[0] == "vs"]
-    home = next(row for row in routes if not _rules(row)[0]["to"].get("app-canary"))
-    return [*writes[: push.at + 1], home, ["target", push.promoted, 0], rest]
-
-
-def _cancel_told(scenario: Scenario, lines: list[str]) -> list[str]:
-    push = cancelling(scenario["writes"])
-    if push is None:
-        return lines
-    same = sum(row == push.status for row in scenario["writes"][: push.at])
-    ends = [index for index, line in enumerate(lines, 1) if _words(push.status) in line]
-    if len(ends) < same:
-        return lines  # Flagger's client has dropped it, and what came later
-    return [*lines[: ends[same - 1]], "Normal Rollout cancelled, app.NS is back at the promoted revision"]
-
-
-def _words(status: Row) -> str:
-    """What is told together with a status of a run."""
-    _, phase, weight, _, iterations = status
-    gates = {"Waiting": "waiting for approval", "WaitingPromotion": "waiting for promotion approval"}
-    begun = f"canary iteration {iterations}/" if iterations else "New revision detected!"
-    return gates.get(phase, f"canary weight {weight}" if weight else begun)
-
-
-def _started_over(_: Scenario, writes: list[Row]) -> list[Row]:
-    """A push after the copy begins the next run at once, without an end of the one before."""
-    push = late_push(writes)
-    if push is None:
-        return writes
-    begin = next(i for i in range(push.at, len(writes)) if writes[i][:2] == ["status", "Progressing"])
-    kept = [row for row in writes[push.at + 1 : begin] if row[0] not in ("target", "status")]
-    return [*writes[: push.at + 1], *kept, *writes[begin:]]
-
-
-def _start_told(scenario: Scenario, lines: list[str]) -> list[str]:
-    push = late_push(scenario["writes"])
-    if push is None:
-        return lines
-    completed = "Normal Promotion completed! Scaling down app.NS"
-    if completed not in lines:
-        return lines  # Flagger's client has dropped it, and what came later
-    end = lines.index(completed)
-    shifted = end if push.status[1] == "Finalising" else end - 1
-    return [*lines[:shifted], "Normal New revision detected! Restarting analysis for app.NS", *lines[end + 2 :]]
-
-
 def _rollback_hooks(scenario: Scenario) -> list[str]:
     """The rollback webhooks of a run that ends by failed checks."""
     phases = [row for row in scenario["writes"] if row[0] == "status"][-2:]
@@ -135,11 +74,18 @@ def _gated(scenario: Scenario, writes: list[Row]) -> list[Row]:
     if not scenario["given"]["spec"].get("skipAnalysis"):
         return writes
     rows: list[Row] = []
-    for row in writes:
-        rows.append(row)
-        if row[0] == "app-primary" and ["status", "Initialized", 0, 0, 0] in rows:
+    for before, row in zip(([""], *writes), writes, strict=False):
+        copied = before[0] == "app-primary" or (_is_copy(before) and row[0] != "app-primary")
+        if copied and ["status", "Initialized", 0, 0, 0] in rows:
             rows.append(["status", "Promoting", 0, 0, 0])
+        rows.append(row)
     return rows
+
+
+def _is_copy(row: Row) -> bool:
+    """Whether it is of the primary's copy of a config; the primary's template may be the same as before."""
+    about = str(row[0])
+    return about.startswith(("cm ", "secret ")) and about.endswith("-primary")
 
 
 def _capped(scenario: Scenario, writes: list[Row]) -> list[Row]:
@@ -150,7 +96,7 @@ def _capped(scenario: Scenario, writes: list[Row]) -> list[Row]:
         if row[0] == "status":
             row[2] = min(row[2], most)
         if row[0] == "vs":
-            to = _rules(row)[-1]["to"]
+            to = rules(row)[-1]["to"]
             if to.get("app-canary", 0) > most:
                 to["app-primary"], to["app-canary"] = 100 - most, most
     return rows
@@ -173,7 +119,7 @@ def _whole(_: Scenario, writes: list[Row]) -> list[Row]:
     for row in rows:
         if row[0] == "vs":
             row[1] = named(row[1])
-            for rule in _rules(row):
+            for rule in rules(row):
                 if len(rule["to"]) == 1:
                     rule["to"] = dict.fromkeys(rule["to"], 100)
     return rows
@@ -186,7 +132,7 @@ def _reverted(scenario: Scenario, writes: list[Row]) -> list[Row]:
     end = writes.index(["canary app", "deleted"])
     service, route = (copy.deepcopy(next(row for row in writes if row[0] == name)) for name in ("svc app", "vs"))
     service[1]["selector"] = {"app": "app"}
-    _rules(route)[0]["to"] = {"app": 100}
+    rules(route)[0]["to"] = {"app": 100}
     gone = sorted({row[0] for row in writes[end:] if row[1] == "deleted"})
     return [*writes[:end], service, route, *([name, "deleted"] for name in gone)]
 
@@ -208,15 +154,15 @@ DEVIATIONS = (
         "revert-cancels",
         "A push back to the promoted revision in the middle of a run ends the run: routes 100/0, target to 0, at rest.",
         "Invariant 7. Flagger goes on, promotes, and then analyses the same version once more.",
-        _cancelled,
-        _cancel_told,
+        pushes.cancelled,
+        pushes.cancel_told,
     ),
     Deviation(
         "push-starts-over",
         "A push in Promoting or Finalising starts over with the new revision at once.",
         "Invariant 5. Flagger notices it after Succeeded, when the target has rolled in place under traffic.",
-        _started_over,
-        _start_told,
+        pushes.started_over,
+        pushes.start_told,
     ),
     Deviation(
         "threshold-rolls-back",
@@ -279,7 +225,7 @@ def expected_hooks(scenario: Scenario, hooks: list[Row], ours: int) -> list[Row]
     rows = list(hooks)
     for name in _rollback_hooks(scenario):
         del rows[max(i for i, row in enumerate(rows) if row[0] == name)]
-    return rows[:ours] if cancelling(scenario["writes"]) else rows
+    return rows[:ours] if pushes.cancelling(scenario["writes"]) else rows
 
 
 def expected_heard(scenario: Scenario, told: list[str], ours: list[str]) -> bool:

@@ -25,6 +25,8 @@ from handlers.rollout.objects import (
 from handlers.rollout.objects.daemonsets import scaled_to_zero
 
 Row = list[Any]
+Scenario = Mapping[str, Any]
+"""A recording: `given`, and what Flagger wrote, told and called."""
 
 _COOKIE = re.compile(r'("Set-Cookie": "[-\w]+=|"\.\*[-\w]+\.\*)[a-zA-Z]{10}\b')
 _SERVED = ("selector", "ports")
@@ -145,3 +147,9 @@ def _route(obj: Any) -> Row:
         rules.append({"to": to} | {key: rule[key] for key in _ROUTE if key in rule} | own)
     said = {key: obj["spec"][key] for key in ("hosts", "gateways") if key in obj["spec"]}
     return ["vs", named(said | {protocol: rules})]
+
+
+def rules(route: Row) -> list[dict[str, Any]]:
+    """The rules of a VirtualService."""
+    found: list[dict[str, Any]] = route[1].get("http") or route[1]["tcp"]
+    return found

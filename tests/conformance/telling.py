@@ -22,7 +22,9 @@ class Rule:
 
 
 def _waiting(lines: Lines) -> Lines:
-    return [line for line in lines if not re.match(r"Warning (canary deployment )?\S+ not ready: waiting for", line)]
+    who = r"(canary deployment |primary daemonset |canary dae?monset )?"  # Flagger writes damonset
+    waits = re.compile(rf"Warning {who}\S+ not ready( with retryable true)?: waiting for")
+    return [line for line in lines if not waits.match(line)]
 
 
 def _once(lines: Lines) -> Lines:

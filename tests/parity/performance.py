@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 from handlers.sandbox.informer import Informers
@@ -96,11 +97,11 @@ def _part(stage: Stage, player: Player, scenarios: Sequence[Scenario], crowds: S
     begin = time.monotonic()
     part = Part(player)
     beside = {number: stage.idle(player.name, number) for number in crowds if number <= player.beside}
-    for first in range(0, len(scenarios), TOGETHER):
-        wave = scenarios[first : first + TOGETHER]
+    waves = ceil(len(scenarios) / TOGETHER)
+    for wave in (scenarios[first::waves] for first in range(waves)):
         _say(f"{player.name} plays {len(wave)} scenarios")
         part.played |= stage.play(player, stage.prepare(player.name, wave))
-        if not first:
+        if not part.idle:
             part.idle = [_rested(stage, player, number, namespace) for number, namespace in beside.items()]
         stage.clear()
     if crowds and isinstance(player, Serinus):

@@ -15,7 +15,7 @@ from tests.conformance.rows import Row, hook_row
 from tests.parity.scenarios import Scenario
 
 _NAMESPACE = re.compile(r'destination_workload_namespace="([^"]+)"')
-_PARTS = {"success": "requests_total", "duration": "duration"}
+_PARTS = {"success": "istio_requests_total", "duration": "istio_request_duration_milliseconds"}
 CLOSE = {"Connection": "close", "Content-Type": "application/json"}
 """A connection that is kept may be closed by us just when the next call is sent on it."""
 

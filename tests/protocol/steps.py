@@ -61,8 +61,8 @@ def no_pods(lab: Lab, name: str) -> None:
 
 
 def image(lab: Lab, workload: str = "app-primary") -> str:
-    """What a Deployment runs."""
-    return str(lab.get(f"apps/v1/deployments/{workload}")["spec"]["template"]["spec"]["containers"][0]["image"])
+    """What a Deployment, or DaemonSet, runs."""
+    return str(lab.get(f"apps/v1/{lab.plural}/{workload}")["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def version(lab: Lab, path: str) -> str:

@@ -29,7 +29,8 @@ def share(lab: Lab) -> int:
 
 def pods(obj: Any) -> int:
     """How many pods of a workload can take traffic."""
-    return int(((obj or {}).get("status") or {}).get("readyReplicas", 0))
+    status = (obj or {}).get("status") or {}
+    return int(status.get("readyReplicas", 0) or status.get("numberReady", 0))
 
 
 class Watch:

@@ -16,7 +16,7 @@ from handlers.rollout.objects import DEPLOYMENT, annotations
 from handlers.rollout.spec.canary import FINALIZER
 from tests.conformance.deviations import expected
 from tests.conformance.replay import rows_of
-from tests.flagger import TRACES, Row, left, point, recording
+from tests.flagger import TRACES, Row, left, point, recording, replicas_of
 from tests.lab import Lab
 from tests.protocol.harness import state_of
 from tests.protocol.steps import image
@@ -166,14 +166,14 @@ CASES = (
 def test_a_rollout_goes_on_where_flagger_has_left_it(case: Case) -> None:
     """The first look moves nothing and says what it has found; then it goes on to a good end, with traffic on pods."""
     lab = case.left()
-    before, routes, target = made(lab), routed(lab), lab.target["spec"]["replicas"]
+    before, routes, target = made(lab), routed(lab), replicas_of(lab.target)
     watch = Watch(lab)
     lab.clock.tick(10)
     watch.began = lab.clock()
     lab.step()
     state = state_of(lab)
     assert (state.phase.value, state.weight, state.iterations) == case.found
-    assert (routed(lab), lab.target["spec"]["replicas"]) == (routes, target)
+    assert (routed(lab), replicas_of(lab.target)) == (routes, target)
     assert [case.says in event for event in taken_over(lab)] == [True]
     history = json.loads(annotations(lab.canary)["serinus.dev/history"])
     assert [entry["stage"] for entry in history] == ["taken over"]
@@ -181,7 +181,7 @@ def test_a_rollout_goes_on_where_flagger_has_left_it(case: Case) -> None:
     assert (share(lab) <= case.found[1], lab.prometheus.asked) == (True, [])
     watch.to_the_end()
     assert (lab.phase, image(lab)) == case.ends
-    assert (lab.target["spec"]["replicas"], share(lab), len(taken_over(lab))) == (0, 0, 1)
+    assert (replicas_of(lab.target), share(lab), len(taken_over(lab))) == (0, 0, 1)
     nothing_is_lost(before, made(lab))
 
 
@@ -200,7 +200,7 @@ def test_what_is_left_at_rest_is_what_flagger_leaves(name: str) -> None:
     found = {name: row for name, row in rows_of(lab, apex) if name not in (STATUS, TARGET, PRIMARY)}
     final = {row[0]: row for row in expected(recording(name))}
     assert found == {name: final[name] for name in found}
-    assert (lab.phase, lab.target["spec"]["replicas"]) == ("Succeeded", 0)
+    assert (lab.phase, replicas_of(lab.target)) == ("Succeeded", 0)
 
 
 def test_a_gate_that_is_closed_stays_closed() -> None:
@@ -253,7 +253,7 @@ def test_a_deletion_that_flagger_has_begun_is_finished() -> None:
     lab.edit(CANARY, {"metadata": {"finalizers": [FINALIZER]}}, manager="flagger")
     lab.delete(CANARY_KIND, "app")
     lab.tick(4)
-    assert (lab.canary, lab.target["spec"]["replicas"]) == (None, 1)
+    assert (lab.canary, replicas_of(lab.target)) == (None, 1)
 
 
 def points(name: str) -> Sequence[int]:
@@ -275,10 +275,12 @@ def test_flagger_may_stop_after_any_write(name: str) -> None:
         wanted = lab.target["spec"]["template"]["spec"]["containers"][0]["image"]
         never = wanted in lab.kubelet.never
         rows, failed = recording(name)["writes"][:stop], [STATUS, "Failed", 0, 0, 0]
-        pushed = failed in rows and wanted not in [row[1] for row in rows[: rows.index(failed)] if row[0] == TARGET]
+        begun, since = (rows[: rows.index(failed)], rows[rows.index(failed) :]) if failed in rows else (rows, [])
+        changed = any(row[0] in ("cm app-config", "secret app-secret") for row in since)
+        pushed = since and (changed or wanted not in [row[1] for row in begun if row[0] == TARGET])
         threshold = max(1, recording(name)["given"]["analysis"]["threshold"])
         gone_back = status.get("phase") == "Failed" or status.get("failedChecks", 0) >= threshold
         bad = never or (gone_back and not pushed)
         assert (image(lab), lab.phase == "Failed") == (was if bad else wanted, bad), (stop, lab.events)
-        assert (lab.target["spec"]["replicas"], share(lab)) == (0, 0), (stop, lab.events)
+        assert (replicas_of(lab.target), share(lab)) == (0, 0), (stop, lab.events)
         nothing_is_lost(before, made(lab))
