@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.sandbox.kube import DAEMON_SETS, DEPLOYMENTS, PODS
+from handlers.sandbox.kube import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICES
 from handlers.sandbox.process import wait_for
 from tests.e2e.town import PATIENCE, App
 
@@ -64,3 +64,51 @@ def test_a_changed_config_alone(app: App, kind: str) -> None:
     wait_for(lambda: messages(5) == {"new"}, "the new value is everywhere", PATIENCE)
     assert messages(20) == {"new"}
     assert app.promoted == "app:1"
+
+
+@pytest.fixture
+def served(app: App) -> App:
+    """A Service that selects version 1 of two that run, and its Canary, at rest."""
+    for version in ("1", "2"):
+        labels = {"version": version}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": app.containers(version)}}
+        spec = {"selector": {"matchLabels": labels}, "template": template}
+        name = f"backend-{version}"
+        app.sandbox.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": app.meta(name), "spec": spec})
+        app.sandbox.wait_rolled_out(app.namespace, name)
+    spec = {"selector": {"version": "1"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
+    app.sandbox.apply({"apiVersion": "v1", "kind": "Service", "metadata": app.meta(), "spec": spec})
+    app.canary(STEPS, targetRef={"apiVersion": "v1", "kind": "Service", "name": "app"})
+    app.until("Initialized")
+    app.serves_only("1")
+    return app
+
+
+def selects(app: App, version: str) -> None:
+    """The user lets the Service select other pods."""
+    app.kube.patch(SERVICES, app.namespace, "app", {"spec": {"selector": {"version": version}}})
+
+
+def test_a_service(served: App) -> None:
+    """When it selects other pods, clients are led there step by step, and none is lost; whatever those pods are."""
+    with served.traffic() as clients:
+        selects(served, "2")
+        served.until("Progressing", 50)
+        wait_for(lambda: served.versions(4).keys() == {"1", "2"}, "both versions answer", PATIENCE)
+        served.until("Succeeded")
+        served.serves_only("2")
+    assert clients.summary().failed == []
+    primary = served.kube.get(SERVICES, served.namespace, "app-primary")
+    assert primary["spec"]["selector"] == {"version": "2"}
+
+
+def test_a_service_is_rolled_back(served: App) -> None:
+    """An alert leads all clients back to the pods that it selected before; the Service itself is the user's."""
+    with served.traffic() as clients:
+        selects(served, "2")
+        served.until("Progressing", 50)
+        served.alert()
+        assert served.status["phase"] == "Failed"
+        served.serves_only("1")
+    assert clients.summary().failed == []
+    assert served.apex()["spec"]["selector"] == {"version": "2"}
