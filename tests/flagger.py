@@ -8,7 +8,7 @@ config_tracker.go, istio.go.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -66,14 +66,33 @@ def left(name: str, writes: int, more: Sequence[Row] = (), **analysis: Any) -> L
     """
     given = recording(name)["given"]
     given = {**given, "analysis": {**given["analysis"], **analysis}}
+    flagger = _beginning(given)
+    flagger.play([*recording(name)["writes"][:writes], *more])
+    return _going_on(flagger.lab, given)
+
+
+def all_left(name: str, points: range) -> Iterator[tuple[int, Lab]]:
+    """What `left` gives after each of these numbers of writes, in their order."""
+    given, writes = recording(name)["given"], recording(name)["writes"]
+    flagger = _beginning(given)
+    for number, row in enumerate(writes[: points.stop - 1], 1):
+        flagger.play([row])
+        if number in points:
+            yield number, _going_on(flagger.lab.copy(), given)
+
+
+def _beginning(given: Mapping[str, Any]) -> "Flagger":
     flagger = Flagger(lab_of(given))
     if any("never get ready" in move for move in given["moves"]):
         flagger.lab.kubelet.never.add("app:v2")
-    flagger.play([*recording(name)["writes"][:writes], *more])
+    return flagger
+
+
+def _going_on(lab: Lab, given: Mapping[str, Any]) -> Lab:
     for hook in given["analysis"].get("webhooks", []):
         answer = 403 if hook.get("type") == "rollback" else 200
-        flagger.lab.webhooks.answers[hook["url"].replace("@", HOST)] = [answer]
-    return flagger.lab
+        lab.webhooks.answers[hook["url"].replace("@", HOST)] = [answer]
+    return lab
 
 
 @dataclass
