@@ -3,7 +3,8 @@
 `python -m tests.controlplane.go_types` writes `handlers/sandbox/api/types.json`: per type, its fields in their order,
 each as `TYPE [FLAG...]`. A type is a name of the file, a kind of value, or one of these after `[]` (list), `{}` (map).
 Flags: `*` a pointer, `?` left out when empty, `=VALUE` the default of a list's key; `key:NAME`, `set` and `atomic` say
-how an apply merges it, `merge:NAME` how a strategic merge patch does.
+how an apply merges it, `merge:NAME` how a strategic merge patch does; `#NUMBER` is its number in protobuf, `#2.1` that
+of one in a message whose fields JSON has as its own.
 """
 
 import json
@@ -27,11 +28,13 @@ KINDS: Final = {
     "discovery/v1": "EndpointSlice",
     "coordination/v1": "Lease",
     "networking/v1": "Ingress",
-    "policy/v1": "PodDisruptionBudget",
+    "policy/v1": "PodDisruptionBudget Eviction",
+    "authentication/v1": "TokenRequest TokenReview SelfSubjectReview",
+    "authorization/v1": "SelfSubjectAccessReview SubjectAccessReview",
     "events/v1": "Event",
     "rbac/v1": "Role RoleBinding ClusterRole ClusterRoleBinding",
 }
-"""The kinds of the embedded server, by their packages in k8s.io/api."""
+"""The kinds of the embedded server, and of what it is sent, by their packages in k8s.io/api."""
 _META = "meta/v1"
 _ELSEWHERE = {
     _META: ("k8s.io/apimachinery", "pkg/apis/meta/v1"),
@@ -53,6 +56,7 @@ _KNOWN: Final = {
 _SCALARS: Final = ("string", "bool", "int32", "int64", "float64")
 _TYPE = re.compile(r"^type (\w+) (.+?)( \{)?$")
 _FIELD = re.compile(r"^\t(?:(\w+) )?\s*([\w.*\[\]{}]+)\s+`json:\"([^\"]*)\"(.*)`")
+_NUMBER = re.compile(r'protobuf:"\w+,(\d+)')
 _MARKER = re.compile(r"^\s*// ?\+(\w+)(?:=(.*))?$")
 
 
@@ -62,7 +66,8 @@ class _Struct:
 
     atomic: bool = False
     alias: str = ""
-    fields: list[tuple[str, str, str, dict[str, list[str]]]] = field(default_factory=list)  # name, type, tag, markers
+    fields: list[tuple[str, str, str, str, dict[str, list[str]]]] = field(default_factory=list)
+    """Name, type, JSON tag, number, markers."""
 
 
 def made() -> str:
@@ -87,17 +92,18 @@ class _Types:
         self.found[name] = {}
         self.found[name] = dict(self._fields(name))
 
-    def _fields(self, name: str) -> Iterator[tuple[str, str]]:
+    def _fields(self, name: str, within: str = "#") -> Iterator[tuple[str, str]]:
         package, _, _ = name.rpartition(".")
-        for go_name, kind, tag, markers in self._struct(name).fields:
+        for go_name, kind, tag, number, markers in self._struct(name).fields:
             label, *options = tag.split(",")
             if "inline" in options or (not go_name and not label):
-                yield from self._fields(self._full(package, kind.lstrip("*")))
+                yield from self._fields(self._full(package, kind.lstrip("*")), f"{within}{number}." if number else "")
                 continue
             value, atomic = self._value(package, kind.lstrip("*"))
             flags = ["*"] if kind.startswith("*") else []
             shown = value in self.found or value == "time"  # a struct has no empty value that Go would leave out
             flags += ["?"] if "omitzero" in options or ("omitempty" in options and not (shown and not flags)) else []
+            flags += [f"{within}{number}"] if number and within else []
             yield label, " ".join([value, *flags, *_merging(markers, atomic=atomic)])
 
     def _value(self, package: str, kind: str) -> tuple[str, bool]:
@@ -165,7 +171,8 @@ def _structs_of(lines: list[str]) -> Iterator[tuple[str, _Struct]]:
             for name in ("patchStrategy", "patchMergeKey"):
                 if tag := re.search(rf'{name}:"([^"]*)"', member[4]):
                     markers[name] = [tag[1]]
-            struct.fields.append((member[1] or "", member[2], member[3], markers))
+            number = _NUMBER.search(member[4])
+            struct.fields.append((member[1] or "", member[2], member[3], number[1] if number else "", markers))
         if line.strip() and not line.lstrip().startswith("//"):
             markers = {}
 

@@ -8,7 +8,7 @@ store                          the objects, their revisions, and the log that wa
 reads watches selectors        get, list, watch
 writes deletion scale reviews  create, update, delete, and the POSTs that store nothing
 patches shapes                 JSON patch, merge patch, strategic merge
-typed                          the Go types of built-in objects: decode, encode (types.json)
+typed protobuf                 the Go types of built-in objects: decode, encode (types.json); what kubectl sends of them
 fields managed apply           managedFields and server-side apply
 schema validation              structural schemas of custom resources: prune, default, validate
 defaults allocation            what the real server fills into built-in objects

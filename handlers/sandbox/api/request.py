@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from handlers.sandbox.api import protobuf
 from handlers.sandbox.api.status import ApiError, Json, bad_request
 from handlers.sandbox.api.watches import Watch
 
@@ -41,13 +42,13 @@ class Request:
         kind = self.content_type.partition(";")[0].strip()
         if "yaml" in kind:
             return _yaml(body)
-        if kind and "json" not in kind and kind != "*/*":
-            known = "application/json, application/yaml"
+        if kind and "json" not in kind and kind not in ("*/*", protobuf.CONTENT_TYPE):
+            known = f"application/json, application/yaml, {protobuf.CONTENT_TYPE}"
             raise ApiError(
                 415, f"the body of the request was in an unknown format - accepted media types include: {known}"
             )
         try:
-            return json.loads(body)
+            return protobuf.decoded(body) if kind == protobuf.CONTENT_TYPE else json.loads(body)
         except ValueError as error:
             raise bad_request(f"error decoding: {error}") from None
 

@@ -103,7 +103,7 @@ def _row(line: str) -> Resource:
     place, plural, kind, short, *flags = line.split()
     group, _, version = place.rpartition("/")
     scale = Scale(selector=("spec", "selector")) if "scale" in flags else None
-    typed = type_of(f"{group.partition('.')[0] or 'core'}/{version}.{kind}")
+    typed = type_of(place, kind)
     served = Version(name=version, type=typed, shape=typed or LEAF, status="status" in flags, scale=scale)
     return Resource(
         group=group,

@@ -46,7 +46,7 @@ class Mismatch(Undecodable):
 class Typed(Shape):
     """A type of Go at one place: how its values are decoded, encoded and merged."""
 
-    __slots__ = ("always", "kind", "members", "omitted", "pointer", "struct")
+    __slots__ = ("always", "kind", "members", "number", "omitted", "pointer", "struct")
 
     def __init__(self, spelled: str) -> None:
         self.kind, *flags = spelled.split()
@@ -55,6 +55,7 @@ class Typed(Shape):
         self.pointer, self.omitted = "*" in flags, "?" in flags
         self.default = next((flag[1:] for flag in flags if flag[0] == "="), None)
         self.merge_key = next((flag[6:] for flag in flags if flag.startswith("merge:")), None)
+        self.number = next((tuple(map(int, flag[1:].split("."))) for flag in flags if flag[0] == "#"), ())
         self.struct = ""
         self.members: dict[str, Typed] = {}
         if self.kind[:2] == "[]":
@@ -156,8 +157,10 @@ class Typed(Shape):
         return found
 
 
-def type_of(name: str) -> Typed | None:
-    """The type of a kind by its package in k8s.io/api, `apps/v1.Deployment`, if the file has it."""
+def type_of(api_version: str, kind: str) -> Typed | None:
+    """The type of a kind, if the file has it, where types have the names of their packages: `core/v1.Pod`."""
+    group, _, version = api_version.rpartition("/")
+    name = f"{group.partition('.')[0] or 'core'}/{version}.{kind}"
     return _typed(name) if name in _types() else None
 
 

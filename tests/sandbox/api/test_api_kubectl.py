@@ -72,6 +72,38 @@ def test_everyday_commands(kubectl: Kubectl, api: Api, deployments: str) -> None
     assert 'deployment.apps "a" deleted' in kubectl("delete", "deployment", "a")
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "part"),
+    [
+        ("deployment", ["--image=a:1", "--replicas=2"], {"replicas": 2, "selector": {"matchLabels": {"app": "a"}}}),
+        ("secret generic", ["--from-literal=a=b"], {"data": {"a": "Yg=="}, "type": "Opaque"}),
+        (
+            "service clusterip",
+            ["--tcp=80:web"],
+            {"ports": [{"name": "80-web", "protocol": "TCP", "port": 80, "targetPort": "web"}]},
+        ),
+        ("cronjob", ["--image=a:1", "--schedule=0 3 * * *"], {"schedule": "0 3 * * *", "concurrencyPolicy": "Allow"}),
+        ("pdb", ["--selector=app=a", "--min-available=50%"], {"minAvailable": "50%"}),
+        (
+            "role",
+            ["--verb=get", "--resource=pods"],
+            {"rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]},
+        ),
+    ],
+)
+def test_commands_that_know_types(kubectl: Kubectl, kind: str, options: list[str], part: Json) -> None:
+    """They send protobuf, and what is kept is what JSON would have said."""
+    assert "created" in kubectl("create", *kind.split(), "a", *options)
+    found = json.loads(kubectl("get", kind.split(maxsplit=1)[0], "a", "-o", "json"))
+    assert part.items() <= (found | found.get("spec", {})).items()
+
+
+def test_a_token(kubectl: Kubectl) -> None:
+    """A service account is made, and a token of it; both are typed as well."""
+    kubectl("create", "serviceaccount", "a")
+    assert kubectl("create", "token", "a").strip()
+
+
 def test_wait_for_a_condition(kubectl: Kubectl, api: Api, canaries: str) -> None:
     """kubectl wait sees the condition of a custom resource."""
     api.post(canaries, canary())
