@@ -17,7 +17,7 @@ SLOW = 120
 
 pytestmark = pytest.mark.skipif(
     not CLUSTER or not path_of("flagger").exists(),
-    reason="Flagger speaks protobuf, which the sandbox's own API server does not: `make e2e` has a real one",
+    reason="Flagger is built by `make e2e`, which runs this on a real cluster; its intervals take it a minute",
 )
 
 
