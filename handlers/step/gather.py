@@ -1,4 +1,7 @@
-"""Read the Canary; only after its answer, together, all that it names (protocol rule 1)."""
+"""Read the Canary; only after its answer, together, all that it names (protocol rule 1).
+
+A bootstrap reads first what it waits for, and the rest once that is there.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -129,7 +129,10 @@ def _time(value: Any) -> str | None:
         return None
     parts = _message(value)
     seconds, nanos = (_number(parts.get(number, [0])[-1]) for number in (1, 2))
-    moment = _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)
+    except OverflowError:
+        raise ValueError(f"there is no such time: {seconds} s after 1970") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{moment.microsecond:06}Z" if nanos else "Z")
 
 

@@ -14,6 +14,8 @@ from tests.sandbox.api.client import Json
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "kubectl"
 JOB = (SAMPLES / "create-job.bin").read_bytes()
+NEVER = b"k8s\0\x0a\x0f\x0a\x02v1\x12\x09Namespace\x12\x0e\x0a\x0c\x42\x0a\x08" + b"\x80" * 8 + b"\x40"
+"""A Namespace that was made 2^62 seconds after 1970."""
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
 
 
@@ -50,6 +52,7 @@ def test_what_comes_as_protobuf_is_what_would_have_come_as_json() -> None:
         pytest.param(JOBS, JOB[4:], "does not begin with k8s", id="no magic"),
         pytest.param(JOBS, JOB[:-1], "cut short", id="half of it"),
         pytest.param(JOBS, b"k8s\0" + b"\x0a\x04\x0a\x02v1", "no kind '' in version 'v1'", id="no kind"),
+        pytest.param("/api/v1/namespaces", NEVER, "there is no such time", id="no time"),
         pytest.param("/api/v1/namespaces/shop/pods", JOB, "does not match the expected API version", id="elsewhere"),
     ],
 )
