@@ -26,8 +26,9 @@ from handlers.rollout.objects import (
     Kind,
     timestamp,
 )
-from handlers.rollout.objects.daemonsets import SCALE_TO_ZERO, scaled_to_zero, without_scale
+from handlers.rollout.objects.daemonsets import SCALE_TO_ZERO, without_scale
 from tests.conformance.replay import HOST, lab_of
+from tests.conformance.rows import replicas_of
 from tests.fakes import api_path
 from tests.lab import Lab
 
@@ -139,7 +140,7 @@ class Flagger:
         if self._image() != image:
             self.lab.push(image)
         if self.status.get("phase") == "Progressing" and not replicas and self.lab.canary["spec"].get("skipAnalysis"):
-            self._follow()
+            self._follow()  # Flagger goes from the copy to Succeeded
         if replicas_of(self.lab.target) != replicas:
             pod = {"template": {"spec": {"nodeSelector": {SCALE_TO_ZERO: None if replicas else "true"}}}}
             spec = pod if self._daemons() else {"replicas": replicas}
@@ -268,13 +269,6 @@ class Flagger:
             new = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata | meta, **body}
             reply = self.lab.api.call("POST", path, new, query=query)
         assert reply.status in (200, 201), reply.body
-
-
-def replicas_of(workload: Any) -> int:
-    """How many it wants; of a DaemonSet 1 or, by its node selector, 0."""
-    if workload["kind"] == DAEMONSET.name:
-        return int(not scaled_to_zero(workload))
-    return int(workload["spec"]["replicas"])
 
 
 def _rule(said: Mapping[str, Any]) -> dict[str, Any]:

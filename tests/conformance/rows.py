@@ -72,7 +72,7 @@ def watched(apex: str) -> tuple[Watched, ...]:
         Watched("cm app-config", CONFIG_MAP, "app-config", partial(_config, "cm app-config")),
         Watched("secret app-secret", SECRET, "app-secret", partial(_config, "secret app-secret")),
         Watched("target", DEPLOYMENT, "app", partial(_workload, "target")),
-        Watched("target", DAEMONSET, "app", partial(_daemon, "target")),
+        Watched("target", DAEMONSET, "app", partial(_workload, "target")),
         *(Watched(f"hpa {name}", HPA, name, partial(_scaler, name)) for name in ("app", "app-primary")),
         Watched("status", CANARY, "app", _status),
         *(Watched(f"svc {name}", SERVICE, name, partial(_service, name)) for name in names),
@@ -81,7 +81,7 @@ def watched(apex: str) -> tuple[Watched, ...]:
             "secret app-secret-primary", SECRET, "app-secret-primary", partial(_config, "secret app-secret-primary")
         ),
         Watched("app-primary", DEPLOYMENT, "app-primary", partial(_workload, "app-primary")),
-        Watched("app-primary", DAEMONSET, "app-primary", partial(_daemon, "app-primary")),
+        Watched("app-primary", DAEMONSET, "app-primary", partial(_workload, "app-primary")),
         *(Watched(f"dr {name}", DESTINATION_RULE, name, partial(_rule, name)) for name in names),
         Watched("vs", VIRTUAL_SERVICE, apex, _route),
     )
@@ -115,13 +115,13 @@ def _rule(name: str, rule: Any) -> Row:
     return [f"dr {name}", rule["spec"]]
 
 
+def replicas_of(workload: Any) -> int:
+    """How many it wants. A DaemonSet has pods on all nodes or, by a node selector, on none: 1 or 0."""
+    return int(workload["spec"].get("replicas", not scaled_to_zero(workload)))
+
+
 def _workload(name: str, obj: Any) -> Row:
-    return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], obj["spec"]["replicas"]]
-
-
-def _daemon(name: str, obj: Any) -> Row:
-    """A DaemonSet has pods on all nodes or, by a node selector, on none: 1 or 0."""
-    return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], 0 if scaled_to_zero(obj) else 1]
+    return [name, obj["spec"]["template"]["spec"]["containers"][0]["image"], replicas_of(obj)]
 
 
 def _status(canary: Any) -> Row | None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.flagger import TRACES, all_left, recording, replicas_of
+from tests.conformance.rows import replicas_of
+from tests.flagger import TRACES, all_left, recording
 from tests.protocol.steps import image
 from tests.scenarios.takeovers import STATUS, TARGET, WEIGHTED, Watch, made, nothing_is_lost, share
 

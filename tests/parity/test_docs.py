@@ -14,8 +14,7 @@ def test_the_page_has_each_scenario_with_its_wanted_differences() -> None:
     rows = re.findall(r"^\| ([-a-z0-9]+) \| \d+ \| ([^|]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     recordings = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RECORDINGS.glob("*.json")}
     wanted = {name: needed(recording, recording["events"]) for name, recording in recordings.items()}
-    expected = {name: ", ".join(deviations) or "-" for name, deviations in wanted.items()}
-    assert dict(rows) == expected
+    assert dict(rows) == {name: ", ".join(deviations) or "-" for name, deviations in wanted.items()}
 
 
 def test_a_block_has_what_was_measured() -> None:

@@ -16,7 +16,8 @@ from handlers.rollout.objects import DEPLOYMENT, annotations
 from handlers.rollout.spec.canary import FINALIZER
 from tests.conformance.deviations import expected
 from tests.conformance.replay import rows_of
-from tests.flagger import TRACES, Row, left, point, recording, replicas_of
+from tests.conformance.rows import replicas_of
+from tests.flagger import TRACES, Row, left, point, recording
 from tests.lab import Lab
 from tests.protocol.harness import state_of
 from tests.protocol.steps import image

@@ -49,8 +49,8 @@ def test_traffic_arrives_under_istio_names(place: Place, metrics: Sandbox) -> No
     buckets = f"sum(rate(istio_request_duration_milliseconds_bucket{{{labels}}}[3s])) by (le)"
     with Traffic(metrics.ingress_url, f"app.{place.namespace}", rate=100):
         metrics.prometheus.wait_for_value(f"{total} > 10")
-        # a series that is new has no rate before its second scrape, so the first value may know of no errors
-        rate = metrics.prometheus.wait_for_value(f"{good} / {total} * 100 < 90")
+        # a series that is new has no rate before its second scrape, so the first values know of no or of few errors
+        rate = metrics.prometheus.wait_for_value(f"{good} / {total} * 100 < 60")
         latency = metrics.prometheus.wait_for_value(f"histogram_quantile(0.99, {buckets})")
     assert rate == pytest.approx(50, abs=10)
     assert 0 < latency < 1000
