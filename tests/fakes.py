@@ -18,7 +18,7 @@ from handlers.sandbox.api.request import Request as ApiRequest
 from handlers.step.ports import Request, Response
 
 EPOCH = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-WRITES = frozenset({"create", "patch", "patch_status"})
+WRITES = frozenset({"create", "patch", "patch_status", "delete"})
 
 
 class Died(BaseException):
@@ -73,10 +73,18 @@ class ApiCluster:
         path = api_path(ref.kind, ref.namespace, ref.name) + "/status"
         return _good(*self._call("patch_status", path, _guarded(patch, resource_version)))
 
+    def delete(self, ref: Ref, obj: Object) -> None:
+        meta = obj["metadata"]
+        known = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        body = {"preconditions": known, "propagationPolicy": "Background"}
+        status, answer = self._call("delete", api_path(ref.kind, ref.namespace, ref.name), body)
+        if status != 404:
+            _good(status, answer)
+
     def _call(self, verb: str, path: str, body: Object | None = None) -> tuple[int, Any]:
         self.before(verb, path)
         self.calls.append((verb, path))
-        method = {"create": "POST", "patch": "PATCH", "patch_status": "PATCH"}.get(verb, "GET")
+        method = {"create": "POST", "patch": "PATCH", "patch_status": "PATCH", "delete": "DELETE"}.get(verb, "GET")
         query = {"fieldManager": "serinus"} if verb in WRITES else {}
         content_type = MERGE_PATCH if method == "PATCH" else "application/json"
         reply = self.api.handle(ApiRequest(method=method, path=path, body=body, query=query, content_type=content_type))

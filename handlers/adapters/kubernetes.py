@@ -22,7 +22,7 @@ from yaml import YAMLError
 from handlers.adapters.connections import reason
 from handlers.auth import TOKEN_REVIEW, Review, Reviews
 from handlers.errors import BadCanary, BadSetting, Conflict, Forbidden, SerinusError, Unavailable
-from handlers.rollout.objects import Kind, Object, Ref, metadata
+from handlers.rollout.objects import Kind, Object, Ref, metadata, resource_version
 from handlers.rollout.objects.ownership import MANAGER
 from handlers.step.durations import Durations
 
@@ -88,6 +88,15 @@ class KubernetesCluster:
         """The same with the status subresource: `patch` is of the whole object, `{"status": …}`."""
         call = _Call("patch", "PATCH", ref.kind, *_place(ref), part="status", content=_MERGE)
         return self._write(call, _guarded(patch, resource_version))
+
+    def delete(self, ref: Ref, obj: Object) -> None:
+        """Delete an object, if it still is the one that was read, in this version; gone already is as good."""
+        call = _Call("delete", "DELETE", ref.kind, *_place(ref))
+        known = {"uid": metadata(obj).get("uid"), "resourceVersion": resource_version(obj)}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": known}
+        status, data = self._send(call, {}, body)
+        if status != 404:  # noqa: PLR2004  a status
+            call.good(status, data)
 
     def token_review(self, token: str, audience: str) -> Review:
         """Whose token this is (TokenReview). Raises Unavailable, never with the token in it."""

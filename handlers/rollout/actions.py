@@ -80,6 +80,23 @@ class PrimaryScaler:
 
 
 @dataclass(frozen=True, slots=True)
+class ScalePrimary:
+    """Give the primary this many replicas."""
+
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRoutes:
+    """Take away the routes of before a move; one that was adopted gets its first spec back."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFormer:
+    """Take away all else that was made before a move, and that no client calls."""
+
+
+@dataclass(frozen=True, slots=True)
 class PauseScaler:
     """Keep the target's scaler from giving it pods."""
 
@@ -99,4 +116,7 @@ Action = (
     | ScaleToPrimary
     | RestoreService
     | RestoreRoutes
+    | ScalePrimary
+    | RemoveRoutes
+    | RemoveFormer
 )

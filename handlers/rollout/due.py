@@ -5,15 +5,21 @@ from datetime import datetime
 
 from handlers.rollout import commands
 from handlers.rollout.commands import retry
-from handlers.rollout.objects import CONFIG_MAP, SECRET
+from handlers.rollout.objects import CANARY, CONFIG_MAP, DESTINATION_RULE, SECRET, SERVICE, VIRTUAL_SERVICE
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Intent, Phase, State
-from handlers.rollout.timing import due
+from handlers.rollout.timing import DRAIN, drained, due
 
 _AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
 
 CONFIGS = tuple(f"{kind.plural}/" for kind in (CONFIG_MAP, SECRET))
 """How the short names of ConfigMaps and Secrets begin."""
+_DECLARED = tuple(f"{kind.plural}/" for kind in (CANARY, SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE)) + CONFIGS
+"""The same of what is brought up to date also in the middle of a run; workloads are scaled all day."""
+OUTDATED = "!"
+"""Stands in `State.observed` for an object that is not as it should be."""
+AFTER_COPY = "?"
+"""The same for one that is as it should be until the primary gets the version of the target."""
 
 
 def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str], now: datetime) -> bool:
@@ -36,14 +42,23 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
         return False
     if state.phase in (Phase.INITIALIZING, Phase.TERMINATING) or commands.promote(canary.annotations, state):
         return True
-    if state.phase in _AT_REST and not state.weight and not state.waiting:
+    if state.waiting == DRAIN and drained(state, now, canary.analysis.interval):
+        return True
+    if state.phase in _AT_REST and not state.weight and not state.waiting and not state.former:
         return _changed(state, tokens) or retry(canary.annotations, state)
     late = state.deadline is not None and now >= state.deadline
     target = f"{canary.target.kind.plural}/{canary.target_name}"
-    pushed = state.observed.get(target) != tokens.get(target, "") or _changed(state, tokens, CONFIGS)
+    pushed = state.observed.get(target) != tokens.get(target, "") or _changed(state, tokens, _DECLARED)
     return late or pushed or due(state, now, canary.analysis.interval)
 
 
 def _changed(state: State, tokens: Mapping[str, str], kinds: tuple[str, ...] = ("",)) -> bool:
-    """Whether an object, of the kinds that are named, is not as it was when it was last looked at."""
-    return any(tokens.get(name, "") != seen for name, seen in state.observed.items() if name.startswith(kinds))
+    """Whether an object, of the kinds that are named, is not as it was when it was last looked at.
+
+    One that will have to be written after the next copy to the primary is as it should be until then.
+    """
+    return any(
+        tokens.get(name, "") != seen
+        for name, seen in state.observed.items()
+        if seen != AFTER_COPY and name.startswith(kinds)
+    )

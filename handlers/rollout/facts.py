@@ -1,7 +1,12 @@
 """What a snapshot says, as yes or no: the questions by which `stages` tells the situations apart."""
 
+import math
+
+from handlers.rollout.objects import DEPLOYMENT
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Claim, Intent, Phase, State
+from handlers.rollout.timing import DRAIN, drained
+from handlers.rollout.weights import FULL, after_promotion_step
 
 
 def revision(s: Snapshot) -> str:
@@ -43,8 +48,44 @@ def adrift(s: Snapshot) -> bool:
 
 
 def leftover(s: Snapshot) -> bool:
-    """Whether the target has pods that we gave it; an outsider's replicas are left alone (protocol rule 14)."""
-    return s.target is not None and s.target.replicas > 0 and s.target.ours
+    """Whether the target has pods that we gave it, or took the traffic from, and that every mesh has forgotten; an
+    outsider's replicas are left alone (protocol rule 14).
+    """
+    if s.target is None or not s.target.replicas:
+        return False
+    return (s.target.ours or s.known.waiting == DRAIN) and drained(s.known, s.now, s.canary.analysis.interval)
+
+
+def asked_for(s: Snapshot) -> int:
+    """How many pods the target's owner asks for by giving them to a target at rest; 0 when nobody asks anew.
+
+    A tool that gives it the same number again and again asks once.
+    """
+    target, primary = s.target, s.primary
+    if target is None or primary is None or target.ours or s.canary.autoscaler or s.known.waiting == DRAIN:
+        return 0
+    if s.canary.target_kind is not DEPLOYMENT or revision(s) != s.promoted or not s.primary_can_serve:
+        return 0
+    return target.replicas if target.replicas != (s.known.replicas or primary.replicas) else 0
+
+
+def needed(s: Snapshot, weight: int) -> int:
+    """How many pods the primary needs before the canary's share goes down to `weight`; 0: what it has will do.
+
+    Only a scaler gives the canary pods by the traffic that it has. As many as it has at the least say nothing.
+    """
+    bounds, pods, share = s.bounds, s.target.pods if s.target else 0, s.carried
+    if bounds is None or share <= weight or pods <= bounds.least:
+        return 0
+    alone = share == FULL and not s.known.matched
+    now = s.primary.pods if s.primary and not alone else 0
+    wanted = now + math.ceil(pods * (share - weight) / share)
+    return max(s.known.floor, min(wanted, bounds.most) if bounds.most else wanted)
+
+
+def crowded(s: Snapshot) -> bool:
+    """Whether the primary would get more traffic in the next step back than its pods can bear."""
+    return s.primary is not None and s.primary.pods < needed(s, after_promotion_step(s.canary.analysis, s.known.weight))
 
 
 def reverted(s: Snapshot) -> bool:

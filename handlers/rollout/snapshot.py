@@ -36,7 +36,8 @@ class Cause:
 class Target:
     """The workload under test. `pods`: how many could take traffic now. `ours`: we wrote its replicas last.
 
-    `why`: what it waits for, when it is not ready. `exceeded`: Kubernetes itself says it makes no progress.
+    `why`: what it waits for, when it is not ready. `exceeded`: Kubernetes itself says it makes no progress. `called`:
+    clients reach its pods by the apex Service, which was there before.
     """
 
     revision: str
@@ -46,17 +47,31 @@ class Target:
     ours: bool
     exceeded: bool = False
     why: str = ""
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Primary:
-    """The stable copy. `promoted`: the revision its annotation names. `pods`: how many could take traffic now."""
+    """The stable copy. `promoted`: the revision its annotation names. `pods`: how many could take traffic now.
+
+    `replicas`: how many it is to have. `stopped`: a person has taken all of them away.
+    """
 
     promoted: str
     ready: bool
     pods: int
+    replicas: int = 1
+    stopped: bool = False
     exceeded: bool = False
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The least and the most replicas that the primary's scaler gives it; `most` 0: nobody says."""
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +89,15 @@ class Snapshot:
     """All that `decide` knows. `mine`: what the nonces of this very event begin with, once it has left a claim behind.
 
     `inherited`: where Flagger, or whoever has written `.status`, has left a canary that has no state.
-    `drift`: generated objects differ from what the spec says; known only when all of them were read.
+    `drift`: generated objects that were read differ from what the spec says; `rerouted`: in a run, the route does.
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
     `astray`: a copy says something else than the primary was made with, and what it said is kept.
     `namespace`: read only where a freeze can matter (`stages.may_be_held`).
+    `mixed`: why nothing may go forward, for traffic would get to other pods than it should, or to none.
+    `destination`: the Canary with the target and the Service that its spec names by now, if traffic can move there.
+    `gap`: while the primary gets the target's version there may be none of its pods to serve. `bounds`: of its scaler.
+    `left`: a route of before the last move is still there.
     """
 
     now: datetime
@@ -90,6 +109,7 @@ class Snapshot:
     primary: Primary | None
     routes: Weights | None
     drift: bool = False
+    rerouted: bool = False
     scaler_missing: bool = False
     scaler_awake: bool = False
     copying: bool = False
@@ -97,6 +117,11 @@ class Snapshot:
     mine: str = ""
     namespace: Namespace = NOWHERE
     options: Options = field(default_factory=Options)
+    mixed: str = ""
+    destination: Canary | None = None
+    gap: bool = False
+    bounds: Bounds | None = None
+    left: bool = False
 
     @property
     def known(self) -> State:
@@ -111,7 +136,13 @@ class Snapshot:
     @property
     def frozen(self) -> str:
         """Why nobody may start, advance or promote anything now, not even by command; empty when one may."""
-        return frozen(self.canary.annotations, self.now, self.namespace)
+        return self.mixed or frozen(self.canary.annotations, self.now, self.namespace)
+
+    @property
+    def reached(self) -> bool:
+        """Whether any request may get to the canary's pods: by weight, or as a copy."""
+        mirrored = self.known.mirrored or (self.routes is not None and self.routes.mirrored)
+        return bool(self.carried) or mirrored
 
     @property
     def carried(self) -> int:

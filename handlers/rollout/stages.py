@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from enum import Enum
 
 from handlers.rollout import commands, facts
+from handlers.rollout.commands import UNDECIDED
 from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Intent, Phase, State
-from handlers.rollout.timing import due
+from handlers.rollout.timing import drained, due
 from handlers.rollout.weights import FULL, highest
 
 HOLD = "hold: "
@@ -39,6 +40,10 @@ class Stage(Enum):
     AT_REST = "at rest"
     ADRIFT = "at rest, adrift"
     PRIMARY_MISSING = "primary missing"
+    ASKED_FOR = "at rest, other replicas asked for"
+    MOVING = "another target or Service"
+    MOVING_ON = "another target or Service in the middle of a run"
+    MOVED = "moved, the former objects are there"
     NEW_REVISION = "new revision"
     WAITING = "waiting for approval"
     APPROVED = "approved by command"
@@ -51,6 +56,7 @@ class Stage(Enum):
     SCALED_DOWN = "target has no replicas"
     NOT_DUE = "not due yet"
     CANARY_NOT_READY = "canary not ready"
+    STARTING = "canary ready in part"
     PRIMARY_NOT_READY = "primary not ready"
     THRESHOLD = "failed checks at threshold"
     SKIP_ANALYSIS = "analysis skipped"
@@ -66,6 +72,7 @@ class Stage(Enum):
     WAITING_PROMOTION = "waiting for promotion"
     PROMOTING = "promoting"
     PROMOTION_STUCK = "promoting, primary not ready"
+    CROWDED = "promoting, primary has too few pods"
     FINALISING = "finalising"
     HOLDING = "failed, canary serves"
 
@@ -105,11 +112,20 @@ def _free(s: Snapshot) -> Stage:
         return Stage.TAKEN_OVER
     if begun := _begun(s):
         return begun
+    if s.destination and (moving := _moving(s)):
+        return moving
     if s.target is None:
         return Stage.TARGET_MISSING
     if state is None:
         return _unless_missing(s, Stage.BOOTSTRAP)
     return _by_phase(s, state)
+
+
+def _moving(s: Snapshot) -> Stage | None:
+    """What comes of a spec that names another target or Service; a run that is all but over ends by itself."""
+    if s.known.phase in (Phase.PROMOTING, Phase.FINALISING) or (s.known.phase is Phase.FAILED and s.known.weight):
+        return None
+    return Stage.MOVING_ON if s.known.phase in UNDECIDED or s.reached else Stage.MOVING
 
 
 def _begun(s: Snapshot) -> Stage | None:
@@ -182,6 +198,8 @@ def _held(s: Snapshot, stage: Stage) -> Stage:
         return Stage.HOLDING
     if stage is Stage.NEW_REVISION and facts.adrift(s):
         return Stage.ADRIFT
+    if stage is Stage.NEW_REVISION and not drained(s.known, s.now, s.canary.analysis.interval):
+        return Stage.AT_REST
     return _HOLDS[stage]
 
 
@@ -202,7 +220,15 @@ def _by_phase(s: Snapshot, state: State) -> Stage:
 
 
 _UNPROMOTABLE = frozenset(
-    {Stage.REVERTED, Stage.PUSHED, Stage.SCALED_DOWN, Stage.CANARY_NOT_READY, Stage.THRESHOLD, Stage.UNMATCHED}
+    {
+        Stage.REVERTED,
+        Stage.PUSHED,
+        Stage.SCALED_DOWN,
+        Stage.CANARY_NOT_READY,
+        Stage.STARTING,
+        Stage.THRESHOLD,
+        Stage.UNMATCHED,
+    }
 )
 
 
@@ -216,8 +242,14 @@ def _at_rest(s: Snapshot, state: State) -> Stage:
             return Stage.PRIMARY_MISSING
         if facts.promotion_failed(s, state):
             return Stage.HOLDING
-        return Stage.ADRIFT if facts.adrift(s) else _unless_missing(s, Stage.AT_REST)
+        return Stage.ADRIFT if facts.adrift(s) else _unless_missing(s, _resting(s, state))
     return _unless_missing(s, Stage.NEW_REVISION)
+
+
+def _resting(s: Snapshot, state: State) -> Stage:
+    if state.former and drained(state, s.now, s.canary.analysis.interval):
+        return Stage.MOVED
+    return Stage.ASKED_FOR if facts.asked_for(s) else Stage.AT_REST
 
 
 def _unless_missing(s: Snapshot, stage: Stage) -> Stage:
@@ -239,7 +271,7 @@ def _progressing(s: Snapshot, state: State) -> Stage:
     if s.target is None or s.target.replicas == 0:
         return Stage.SCALED_DOWN
     if not s.target.ready:
-        return Stage.CANARY_NOT_READY
+        return _unready(s, state)
     if state.failed >= s.canary.analysis.threshold:
         return Stage.THRESHOLD
     if state.matched and not s.canary.analysis.match:
@@ -251,6 +283,16 @@ def _progressing(s: Snapshot, state: State) -> Stage:
     if facts.waits_for_primary(s, state):
         return Stage.PRIMARY_NOT_READY
     return _iterating(s.canary, state) if s.canary.analysis.iterations else _weighted(s.canary, state)
+
+
+def _unready(s: Snapshot, state: State) -> Stage:
+    """A canary that serves is judged by the pods that are ready, while others start; until its deadline."""
+    judged = s.reached and s.target is not None and s.target.pods and not s.target.exceeded
+    if not judged or (state.deadline is not None and s.now >= state.deadline):
+        return Stage.CANARY_NOT_READY
+    if state.failed >= s.canary.analysis.threshold:
+        return Stage.THRESHOLD
+    return Stage.STARTING if due(state, s.now, s.canary.analysis.interval) else Stage.CANARY_NOT_READY
 
 
 def _weighted(canary: Canary, state: State) -> Stage:
@@ -281,5 +323,6 @@ def _promoting(s: Snapshot, state: State) -> Stage:
         return Stage.PROMOTION_STUCK
     if not due(state, s.now, s.canary.analysis.interval):
         return Stage.NOT_DUE
-    done = state.phase is Phase.FINALISING and not state.weight
-    return Stage.FINALISING if done else Stage.PROMOTING
+    if state.phase is Phase.FINALISING and not state.weight:
+        return Stage.FINALISING
+    return Stage.CROWDED if facts.crowded(s) else Stage.PROMOTING

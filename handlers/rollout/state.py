@@ -31,8 +31,12 @@ _TOLD = (
     "held",
     "retried",
     "baseline",
+    "identity",
+    "replicas",
+    "floor",
 )
 _PLAIN = (*_TOLD, *_COOKIES)
+_LISTS = ("alerts", "former", "apexes")
 _TABLES = ("seen", "observed", "runs", "configs")
 _TIMES = ("started", "stepped", "deadline", "tell_after")
 
@@ -116,6 +120,10 @@ class State:
     `tell_after`. `observed` holds the generation (or resource version) of each object as last seen, by short name: what
     a tick compares to know that nothing changed. `runs`: see there. `configs` holds the digests of tracked configs as
     last seen; `baseline` is for `revision.of_target`.
+
+    `identity` (see there) is what all of this is about, `former` those from which traffic has moved away and whose
+    objects are not gone yet, `apexes` the names of Services that clients called before. `replicas`: how many pods the
+    target's owner last asked for. `floor`: how many the primary must have until a promotion is over.
     """
 
     seq: int = 0
@@ -146,6 +154,11 @@ class State:
     runs: Mapping[str, int] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     baseline: str = ""
+    identity: str = ""
+    former: tuple[str, ...] = ()
+    apexes: tuple[str, ...] = ()
+    replicas: int = 0
+    floor: int = 0
 
 
 def dump(state: State) -> str:
@@ -160,8 +173,7 @@ def dump(state: State) -> str:
             data[name] = written.time_text(moment)
     if state.claim:
         data["claim"] = _dump_claim(state.claim)
-    if state.alerts:
-        data["alerts"] = list(state.alerts)
+    data |= {name: list(items) for name in _LISTS if (items := getattr(state, name))}
     if state.outbox:
         data["outbox"] = [_dump_message(message) for message in state.outbox]
     for name in _TABLES:
@@ -245,12 +257,17 @@ def _load(data: Mapping[str, Any]) -> State:
         deadline=written.time(data.get("deadline")),
         tell_after=written.time(data.get("tell_after")),
         claim=_load_claim(claim) if claim is not None else None,
-        alerts=tuple(written.text(key) for key in data.get("alerts", [])),
+        alerts=_items(data.get("alerts", [])),
+        former=_items(data.get("former", [])),
+        apexes=_items(data.get("apexes", [])),
         outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
         observed=_texts(data.get("observed", {})),
         runs={str(key): written.whole(value) for key, value in data.get("runs", {}).items()},
         configs=_texts(data.get("configs", {})),
         baseline=written.text(data.get("baseline", "")),
+        identity=written.text(data.get("identity", "")),
+        replicas=written.whole(data.get("replicas", 0)),
+        floor=written.whole(data.get("floor", 0)),
     )
 
 
@@ -276,6 +293,10 @@ def _load_message(data: Mapping[str, Any]) -> Message:
         transition=transition.load(changed) if changed is not None else None,
         told=tuple(written.text(key) for key in data.get("told", [])),
     )
+
+
+def _items(value: list[Any]) -> tuple[str, ...]:
+    return tuple(written.text(item) for item in value)
 
 
 def _texts(value: Mapping[str, Any]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
-from handlers.rollout.rules import advance, deletion, hold, promotion, resting, rollback, takeover
+from handlers.rollout.rules import advance, deletion, healing, hold, moving, promotion, resting, rollback, takeover
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook
 from handlers.rollout.stages import Stage
@@ -81,6 +81,10 @@ TABLE: Mapping[Stage, Row] = {
     Stage.PRIMARY_MISSING: Row(
         resting.primary_missing, "make it again, if the target still shows what was promoted", (), Intent.BOOTSTRAP
     ),
+    Stage.ASKED_FOR: Row(resting.asked_for, "give the primary the replicas that the target was given, the target to 0"),
+    Stage.MOVING: Row(moving.moving, "bootstrap the new one; what serves goes on serving", (), Intent.CANCEL),
+    Stage.MOVING_ON: Row(moving.moving_on, "cancel the run: routes 100/0 → at rest", (), Intent.CANCEL),
+    Stage.MOVED: Row(moving.moved, "take away former routes, and with the next event what they led to"),
     Stage.TARGET_MISSING: Row(resting.target_missing, "wait; traffic of a canary goes to the primary"),
     Stage.SCALER_MISSING: Row(resting.scaler_missing, "tell it, and begin nothing until it is there"),
     Stage.NEW_REVISION: Row(
@@ -104,6 +108,9 @@ TABLE: Mapping[Stage, Row] = {
         "wait; no pod left: traffic to the primary; past progressDeadlineSeconds: roll back → Failed",
         (),
         Intent.ROLLBACK,
+    ),
+    Stage.STARTING: Row(
+        hold.starting, "judge it, keep the weight; past progressDeadlineSeconds: roll back", _CHECKS, Intent.RAISE
     ),
     Stage.PRIMARY_NOT_READY: Row(promotion.primary_not_ready, "wait"),
     Stage.FIRST_STEP: Row(
@@ -160,6 +167,13 @@ TABLE: Mapping[Stage, Row] = {
         (),
         Intent.FAIL,
     ),
+    Stage.CROWDED: Row(
+        promotion.crowded,
+        "give the primary the pods that the traffic needs, and wait; past progressDeadlineSeconds the canary keeps"
+        " serving → Failed",
+        (),
+        Intent.FAIL,
+    ),
     Stage.FINALISING: Row(promotion.finalise, "target to 0 → Succeeded, then post-rollout", (), Intent.FINALISE),
     Stage.HOLDING: Row(promotion.holding, "primary ready again: traffic to it → Finalising", (), Intent.SHIFT),
     Stage.THRESHOLD: Row(rollback.threshold, "roll back → Failed, then post-rollout", (), Intent.ROLLBACK),
@@ -201,7 +215,7 @@ _BUILTIN = (SUCCESS_RATE, DURATION)
 
 def decide(s: Snapshot, stage: Stage, findings: Sequence[Finding]) -> Decision:
     """What this step does. Total: every snapshot and every set of findings has a decision."""
-    decision = TABLE[stage].rule(s, findings)
+    decision = healing.with_declared(s, TABLE[stage].rule(s, findings), stage)
     if s.state or not s.inherited or decision.untouched or stage is Stage.TAKEN_OVER:
         return decision
     # an alert was the first thing that was heard of it

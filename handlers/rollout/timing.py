@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 from handlers.rollout.state import State
 
 _SLACK = timedelta(seconds=1)
+DRAIN = "drain"
+"""What a state waits for that has taken all traffic from pods which go with the next event."""
+DRAIN_TIME = timedelta(seconds=10)
+"""How long a mesh may take to hear of a route; an interval, if that is shorter."""
 
 
 def slack(interval: timedelta) -> timedelta:
@@ -15,6 +19,13 @@ def slack(interval: timedelta) -> timedelta:
 def due(state: State, now: datetime, interval: timedelta) -> bool:
     """Whether an interval has passed since the last step."""
     return state.stepped is None or now >= state.stepped + interval - slack(interval)
+
+
+def drained(state: State, now: datetime, interval: timedelta) -> bool:
+    """Whether every mesh has heard that no request goes to pods that may be taken away."""
+    if state.waiting != DRAIN or state.stepped is None:
+        return True
+    return now >= state.stepped + min(interval, DRAIN_TIME) - slack(interval)
 
 
 def step_time(state: State, now: datetime, interval: timedelta) -> datetime:

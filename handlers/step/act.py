@@ -1,7 +1,6 @@
 """Each action as writes: whole objects rendered, only differences sent, each guarded by the version that was read."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
 from handlers.rollout.actions import (
     Action,
@@ -11,37 +10,44 @@ from handlers.rollout.actions import (
     CreatePrimary,
     PauseScaler,
     PrimaryScaler,
+    RemoveFormer,
+    RemoveRoutes,
     RestoreRoutes,
     RestoreService,
     Route,
     RouteTargets,
+    ScalePrimary,
     ScaleToPrimary,
     ScaleToZero,
     ScaleUp,
     WorkloadServices,
 )
 from handlers.rollout.inherited import ADOPTED
-from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, merge_patch, resource_version, spec
+from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, spec
 from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
 from handlers.rollout.objects.daemonsets import scaled
 from handlers.rollout.objects.service_targets import service_copy
-from handlers.rollout.objects.services import apex_service, canary_service, primary_service, restored_service
+from handlers.rollout.objects.services import (
+    Backends,
+    apex_service,
+    canary_service,
+    primary_service,
+    restored_service,
+)
+from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.objects.workloads import (
     create_primary,
     mark_primary,
     promote_primary,
     scale_up_replicas,
-    selector_label,
 )
 from handlers.rollout.state import Phase, State
 from handlers.rollout.weights import Split
 from handlers.step import configs as copies
+from handlers.step.leaving import removed
 from handlers.step.ports import World
 from handlers.step.scene import Scene
 from handlers.step.takeover import runs_target
-
-ADRIFT: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
-"""What is compared with the cluster to find drift, with the route at the weights that it has."""
 
 _ANALYSED = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 
@@ -49,17 +55,12 @@ _ANALYSED = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 def act(world: World, scene: Scene, actions: tuple[Action, ...], state: State) -> Scene:
     """Make the actions in order, on the way to a state. Raises Conflict when somebody wrote first."""
     for action in actions:
+        if isinstance(action, RemoveRoutes | RemoveFormer):
+            scene = removed(world, scene, action)
+            continue
         for ref, new in rendered(scene, action, state):
-            scene = scene.having(ref, write(world, ref, scene.found(ref), new))
+            scene = scene.having(ref, world.write(ref, scene.found(ref), new))
     return scene
-
-
-def write(world: World, ref: Ref, old: Object | None, new: Object) -> Object:
-    """Create, or send the difference; nothing at all when there is none."""
-    if old is None:
-        return world.cluster.create(ref, new)
-    patch = merge_patch(old, new)
-    return world.cluster.patch(ref, patch, resource_version(old)) if patch else old
 
 
 def rendered(  # noqa: C901, PLR0912  one case for each
@@ -71,11 +72,11 @@ def rendered(  # noqa: C901, PLR0912  one case for each
             ref = scene.canary.route_ref
             yield ref, scene.router.route(scene.canary, _split(action, state), scene.found(ref))
         case RouteTargets():
-            yield from scene.router.destinations(scene.canary, scene.existing)
+            yield from _read(scene, scene.router.destinations(scene.canary, scene.existing))
         case WorkloadServices():
-            yield from _services(scene)
+            yield from _read(scene, _services(scene))
         case ApexService():
-            yield from _apex(scene)
+            yield from _read(scene, _apex(scene))
         case ScaleUp():
             # its pods first: nobody has moved on since the target was read, if this write is taken
             yield from _scaled(scene, up=True)
@@ -89,7 +90,7 @@ def rendered(  # noqa: C901, PLR0912  one case for each
         case PauseScaler():
             yield from _paused(scene, pause=True)
         case PrimaryScaler():
-            yield from _primary_scaler(scene)
+            yield from _primary_scaler(scene, state.floor)
         case RestoreService():
             yield from _restored_service(scene)
         case RestoreRoutes():
@@ -99,6 +100,12 @@ def rendered(  # noqa: C901, PLR0912  one case for each
             yield scene.canary.primary, _primary(scene, action, revision)
         case CopyConfigs():
             yield from _copies(scene, action)
+        case ScalePrimary(replicas):
+            primary = scene.found(scene.canary.primary)
+            if primary is not None:
+                yield scene.canary.primary, {**primary, "spec": {**spec(primary), "replicas": replicas}}
+        case RemoveRoutes() | RemoveFormer():
+            return
 
 
 def _split(action: Route, state: State) -> Split:
@@ -119,34 +126,50 @@ def _target(scene: Scene) -> Object:
     return target
 
 
-def _selected(scene: Scene) -> tuple[Object, str, str]:
-    target = _target(scene)
-    return target, *selector_label(target, scene.snapshot.options.selector_labels)
+def _read(scene: Scene, wanted: Iterable[tuple[Ref, Object]]) -> Iterator[tuple[Ref, Object]]:
+    """Those of the objects that were read; the others are known to be as they should be."""
+    yield from ((ref, new) for ref, new in wanted if ref in scene.objects)
+
+
+def behind(scene: Scene, primary: Object | None = None) -> Backends:
+    """The workloads behind the Services; with another primary, as if it was that."""
+    target, there = _target(scene), primary or scene.found(scene.canary.primary)
+    ready = scene.snapshot.primary is None or scene.snapshot.primary.ready
+    sides = sides_of(target, there, scene.options.selector_labels)
+    return Backends(target=target, primary=there, sides=sides, settled=ready)
 
 
 def _apex(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+    """The Service that clients call, and those that they called before a move, as long as these are there."""
     ref = scene.canary.service_ref(scene.canary.service.apex)
-    if ref != scene.canary.target:
-        yield ref, apex_service(scene.canary, *_selected(scene), scene.found(ref))
+    if ref == scene.canary.target:
+        return
+    workloads = behind(scene)
+    yield ref, apex_service(scene.canary, workloads, scene.found(ref))
+    for name in scene.snapshot.known.apexes:
+        former = scene.canary.service_ref(name)
+        if (existing := scene.found(former)) is not None:
+            yield former, apex_service(scene.canary, workloads, existing, name)
 
 
-def _services(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+def _services(scene: Scene, workloads: Backends | None = None) -> Iterator[tuple[Ref, Object]]:
     service = scene.canary.service
     if scene.canary.target_kind is SERVICE:
         ref = scene.canary.service_ref(service.canary)
         yield ref, service_copy(scene.canary, ref, _target(scene), scene.found(ref))
         return
+    workloads = workloads or behind(scene)
     for name, render in ((service.canary, canary_service), (service.primary, primary_service)):
         ref = scene.canary.service_ref(name)
-        yield ref, render(scene.canary, *_selected(scene), scene.found(ref))
+        yield ref, render(scene.canary, workloads, scene.found(ref))
 
 
-def _primary_scaler(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+def _primary_scaler(scene: Scene, floor: int) -> Iterator[tuple[Ref, Object]]:
     original, ref = scene.canary.scaler, scene.canary.primary_scaler
     scaler = scene.found(original) if original else None
     # one that was not read is not known to be missing
     if scaler is not None and ref is not None and ref in scene.objects:
-        yield ref, primary_scaler(scene.canary, scaler, scene.found(ref))
+        yield ref, primary_scaler(scene.canary, scaler, scene.found(ref), floor)
 
 
 def _paused(scene: Scene, *, pause: bool) -> Iterator[tuple[Ref, Object]]:
@@ -190,8 +213,7 @@ def _restored_service(scene: Scene) -> Iterator[tuple[Ref, Object]]:
     ref = scene.canary.service_ref(scene.canary.service.apex)
     existing = scene.found(ref)
     if existing and ref != scene.canary.target:
-        label = selector_label(_target(scene), scene.snapshot.options.selector_labels)
-        yield ref, restored_service(scene.canary, *label, existing)
+        yield ref, restored_service(scene.canary, behind(scene).sides, existing)
 
 
 def _copies(scene: Scene, action: CreatePrimary | CopyToPrimary | CopyConfigs) -> Iterator[tuple[Ref, Object]]:
@@ -207,22 +229,9 @@ def _primary(scene: Scene, action: CreatePrimary | CopyToPrimary, revision: str)
     if canary.target_kind is SERVICE and (primary is None or isinstance(action, CopyToPrimary)):
         return service_copy(canary, canary.primary, _target(scene), primary, revision)
     if primary is None:
-        return create_primary(canary, _target(scene), options, revision, scene.configs)
+        replicas = scene.snapshot.known.replicas
+        return create_primary(canary, _target(scene), options, revision, scene.configs, replicas=replicas)
     if isinstance(action, CopyToPrimary):
         return promote_primary(canary, _target(scene), primary, options, revision, scene.configs)
     # one that was there before us: is it the same version as the target?
     return mark_primary(canary, primary, revision if runs_target(scene, primary) else ADOPTED)
-
-
-def with_drift(scene: Scene) -> Scene:
-    """The scene, knowing whether what we make differs from what the spec says."""
-    if not scene.whole or scene.found(scene.canary.target) is None:
-        return scene
-    routes = scene.snapshot.routes
-    actions = ADRIFT if routes is None else (*ADRIFT, Route(routes.canary, routes.mirrored, routes.matched))
-    drift = bool(scene.stale_copies) or any(
-        scene.found(ref) is None or merge_patch(scene.found(ref), new)
-        for action in actions
-        for ref, new in rendered(scene, action, scene.snapshot.known)
-    )
-    return replace(scene, snapshot=replace(scene.snapshot, drift=drift))

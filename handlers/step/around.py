@@ -40,6 +40,10 @@ class Around:
         """Patch."""
         return self.around("patch", ref, lambda: self.cluster.patch(ref, patch, resource_version))
 
+    def delete(self, ref: Ref, obj: Object) -> None:
+        """Delete."""
+        self.around("delete", ref, lambda: self.cluster.delete(ref, obj))
+
     def patch_status(self, ref: Ref, patch: Object, resource_version: str = "") -> Object:
         """Patch the status."""
         return self.around("patch", ref, lambda: self.cluster.patch_status(ref, patch, resource_version))

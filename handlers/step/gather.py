@@ -12,31 +12,42 @@ from handlers.errors import BadCanary
 from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.freeze import NOWHERE, Namespace
+from handlers.rollout.identity import Identity, formers, known_identity
 from handlers.rollout.objects import CANARY, DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
-from handlers.rollout.objects.autoscalers import pausable, paused
+from handlers.rollout.objects.autoscalers import least, pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.objects.ownership import keeper_of
 from handlers.rollout.objects.readiness import readiness
-from handlers.rollout.objects.workloads import PROMOTED, wrote_replicas
+from handlers.rollout.objects.replacement import leaves_a_gap
+from handlers.rollout.objects.sides import pod_labels, selects
+from handlers.rollout.objects.workloads import PROMOTED, stopped_by_hand, wrote_replicas
 from handlers.rollout.refusal import rival
-from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
+from handlers.rollout.snapshot import Bounds, Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import ACTIVE, may_be_held
-from handlers.rollout.state import Intent, Phase, State
+from handlers.rollout.stages import may_be_held
+from handlers.rollout.state import Intent, State
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
 from handlers.step.configs import missing_text, read, unread
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Config, World
-from handlers.step.scene import Found, Scene, copies_among, stale_among
+from handlers.step.scene import Found, Scene, copies_among, stale_among, token
+from handlers.step.wanted import Wanted, standing
 
 
 def gather(  # noqa: PLR0913  each is known to another caller
-    world: World, ref: Ref, cause: Cause, *, listed: Object | None, mine: str, namespace: Namespace | None = None
+    world: World,
+    ref: Ref,
+    cause: Cause,
+    *,
+    listed: Object | None,
+    mine: str,
+    namespace: Namespace | None = None,
+    seen: Mapping[str, str] | None = None,
 ) -> Scene | None:
-    """A scene, or None when there is no such Canary. `listed`, `namespace`: as a tick has just read them."""
+    """A scene, or None when there is no such Canary. `listed`, `namespace`, `seen`: as a tick has just read them."""
     raw = listed if listed is not None else world.cluster.get(ref)
     if raw is None:
         return None
@@ -44,21 +55,23 @@ def gather(  # noqa: PLR0913  each is known to another caller
     known = state.load(annotations(raw))
     # a rollback must work whatever the analysis says
     back = cause.kind is CauseKind.ALERT or goes_back(raw, known)
-    canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
-    router = ROUTERS[config.provider]
-    refs, few = _refs(canary, known, router), _few(canary, known, back=back)
+    declared = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
+    canary, moving = standing(declared, known)
+    wanted = Wanted(canary=canary, known=known, router=ROUTERS[config.provider], moving=moving is not None, back=back)
+    few, refs = wanted.waiting(), wanted.refs(token(raw), seen)
     unknown = namespace is None and freezable(canary, known, back=back)
-    objects, seen = _read(world, few or refs, ref.namespace if unknown else "")
+    objects, around = _read(world, few or refs, ref.namespace if unknown else "")
     if few and not _waits(canary, objects):
         objects |= _read(world, [one for one in refs if one not in objects], "")[0]
-    canary = _alone(world, canary, objects[canary.primary])
+    canary = _alone(world, canary, objects)
     configs, more = _configs(world, canary, known, objects, back=back)
     objects |= more
-    known = _knowing(known, configs)
-    snapshot = _snapshot(world.now(), cause, canary, known, objects, router, config, configs)
-    snapshot = replace(snapshot, mine=mine, namespace=namespace or seen)
-    whole = _whole(canary, known) and objects.keys() >= set(refs)
-    return Scene(snapshot=snapshot, raw=raw, objects=objects, router=router, whole=whole, configs=configs)
+    known = _knowing(known, configs, canary)
+    snapshot = _snapshot(world.now(), cause, canary, known, objects, wanted.router, config, configs)
+    snapshot = replace(snapshot, mine=mine, namespace=namespace or around)
+    whole = moving is None and objects.keys() >= set(wanted.everything)
+    scene = Scene(snapshot=snapshot, raw=raw, objects=objects, router=wanted.router, whole=whole, configs=configs)
+    return replace(scene, seen=seen or {}, moving=moving)
 
 
 def goes_back(raw: Object, known: State | None) -> bool:
@@ -97,49 +110,32 @@ def _configs(world: World, canary: Canary, known: State | None, objects: Found, 
     return read(world, canary, target, objects[canary.primary], known or State())
 
 
-def _knowing(known: State | None, configs: Configs) -> State | None:
-    """The state with these digests. The first ones of a canary that was there before are its baseline: nothing has
-    changed by looking at them for the first time.
+def _knowing(known: State | None, configs: Configs, canary: Canary) -> State | None:
+    """The state with these digests, and with the identity that the canary has. The first digests of a canary that was
+    there before are its baseline: nothing has changed by looking at them for the first time.
+
+    Another scaler alone moves no traffic; the copy of the former one goes once the canary is at rest.
     """
-    if known is None or configs.unread or known.configs == configs.digests:
+    if known is None:
+        return None
+    before, now = known_identity(known), str(Identity.of(canary))
+    left = (str(before),) if before and str(before) != now else ()
+    known = replace(known, identity=now, former=tuple(dict.fromkeys((*known.former, *left))))
+    if configs.unread or known.configs == configs.digests:
         return known
     looked = known.configs or any(name.startswith(CONFIGS) for name in known.observed)
     baseline = known.baseline if looked else revision.of_configs(configs.digests)
     return replace(known, configs=configs.digests, baseline=baseline)
 
 
-def _alone(world: World, canary: Canary, primary: Object | None) -> Canary:
-    """Raise BadCanary when another Canary has the target; one that goes may go, and leaves everything to the other."""
+def _alone(world: World, canary: Canary, objects: Found) -> Canary:
+    """Raise BadCanary when another Canary has what this one wants; one that goes may go, and leaves it to the other."""
     ref = partial(Ref, CANARY, canary.namespace)
-    if why := rival(canary, primary, lambda name: world.cluster.get(ref(name))):
+    if why := rival(canary, objects, lambda name: world.cluster.get(ref(name))):
         if not canary.deleting:
             raise BadCanary(why)
         return replace(canary, revert_on_deletion=False)
     return canary
-
-
-def _refs(canary: Canary, known: State | None, router: Router) -> tuple[Ref, ...]:
-    """In the middle of a run what a step rests on; otherwise everything that is made for the Canary."""
-    few = (canary.target, canary.primary, canary.route_ref, *_scalers(canary, known))
-    if canary.target_kind is SERVICE:
-        few = (*few, canary.service_ref(canary.service.canary))
-    if not _whole(canary, known):
-        return few
-    names = (canary.service.canary, canary.service.primary, canary.service.apex)
-    refs = few + tuple(canary.service_ref(name) for name in names) + router.destination_refs(canary)
-    return tuple(dict.fromkeys(refs))
-
-
-def _whole(canary: Canary, known: State | None) -> bool:
-    """Whether a step rests on everything that is made for the Canary; in the middle of a run it needs less."""
-    return not known or canary.deleting or not (known.phase in ACTIVE or known.phase is Phase.WAITING)
-
-
-def _few(canary: Canary, known: State | None, *, back: bool) -> tuple[Ref, ...]:
-    """What tells whether a bootstrap goes on waiting for its primary's pods; none where it is not only waiting."""
-    if known is None or known.phase is not Phase.INITIALIZING or known.claim or back:
-        return ()
-    return tuple(ref for ref in (canary.target, canary.primary, canary.scaler) if ref)
 
 
 def _waits(canary: Canary, objects: Found) -> bool:
@@ -147,13 +143,6 @@ def _waits(canary: Canary, objects: Found) -> bool:
     target, primary = objects[canary.target], objects[canary.primary]
     made = _primary(primary, canary) if target and primary else None
     return made is not None and bool(made.promoted) and not made.ready
-
-
-def _scalers(canary: Canary, known: State | None) -> tuple[Ref, ...]:
-    """The target's scaler is always asked how far to scale; the primary's is left alone during an analysis."""
-    analysed = known and known.phase in (Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION)
-    refs = (canary.scaler,) if analysed else (canary.scaler, canary.primary_scaler)
-    return tuple(ref for ref in refs if ref)
 
 
 def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it comes together
@@ -168,12 +157,13 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
 ) -> Snapshot:
     target, primary, route = (objects.get(ref) for ref in (canary.target, canary.primary, canary.route_ref))
     scaler = objects[canary.scaler] if canary.scaler else None
+    apex = objects.get(canary.service_ref(canary.service.apex))
     return Snapshot(
         now=now,
         cause=cause,
         canary=canary,
         state=known,
-        target=_target(target, canary, configs, known) if target else None,
+        target=_target(target, canary, configs, known, apex) if target else None,
         primary=_primary(primary, canary) if primary else None,
         routes=router.weights(canary, route) if route else None,
         scaler_missing=canary.scaler is not None and scaler is None,
@@ -181,10 +171,34 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         options=config.options,
         copying=ahead(configs, copies_among(configs, canary.namespace, objects), primary),
         astray=any(stale_among(configs, canary, objects).values()),
+        gap=bool(target and primary) and _replaced(canary) and leaves_a_gap(canary, target or {}, primary or {}),
+        bounds=_bounds(canary, scaler),
+        left=any(objects.get(one.route_ref) is not None for one in _moved_from(canary, known)),
     )
 
 
-def _target(obj: Object, canary: Canary, configs: Configs, known: State | None) -> Target:
+def _replaced(canary: Canary) -> bool:
+    """Whether pods of a primary are replaced by those of a new version."""
+    return canary.target_kind is not SERVICE
+
+
+def _bounds(canary: Canary, scaler: Object | None) -> Bounds | None:
+    """What the primary's scaler allows: what the spec says of it, or else what the target's says."""
+    own = canary.autoscaler
+    if own is None or scaler is None:
+        return None
+    low, high = (own.least, own.most)
+    most = spec(scaler).get("maxReplicas") or spec(scaler).get("maxReplicaCount") or 0
+    return Bounds(least=least(scaler) if low is None else max(1, low), most=int(most) if high is None else high)
+
+
+def _moved_from(canary: Canary, known: State | None) -> tuple[Canary, ...]:
+    """The Canary as it was under the names of other routes than now."""
+    found = formers(canary, known) if known else ()
+    return tuple(one for one in found if one.route_ref != canary.route_ref)
+
+
+def _target(obj: Object, canary: Canary, configs: Configs, known: State | None, apex: Object | None) -> Target:
     if canary.target_kind is SERVICE:
         # nobody knows the pods behind it (service_controller.go, IsCanaryReady)
         return Target(revision=revision.of_target(obj), replicas=1, ready=True, pods=1, ours=False)
@@ -199,6 +213,7 @@ def _target(obj: Object, canary: Canary, configs: Configs, known: State | None) 
         ours=daemons or wrote_replicas(obj),  # nobody else gives a DaemonSet its pods back
         exceeded=ready.exceeded,
         why=missing or ready.reason,
+        called=apex is not None and selects(spec(apex).get("selector") or {}, pod_labels(obj)),
     )
 
 
@@ -209,5 +224,11 @@ def _primary(obj: Object, canary: Canary) -> Primary:
         return Primary(promoted=promoted, ready=True, pods=1)
     ready = readiness(obj, canary.analysis.primary_ready_threshold)
     return Primary(
-        promoted=promoted, ready=ready.ready, pods=ready.available, exceeded=ready.exceeded, why=ready.reason
+        promoted=promoted,
+        ready=ready.ready,
+        pods=ready.available,
+        replicas=1 if canary.target_kind is DAEMONSET else int(spec(obj).get("replicas", 1)),
+        stopped=canary.target_kind is not DAEMONSET and stopped_by_hand(obj),
+        exceeded=ready.exceeded,
+        why=ready.reason,
     )

@@ -25,7 +25,7 @@ from handlers.rollout.objects import (
     metadata,
 )
 from handlers.step.ports import World
-from handlers.step.scene import key, token
+from handlers.step.scene import WORKLOADS, key, population, token
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,13 @@ def read_lists(world: World, namespaces: Sequence[str]) -> Lists:
     readers = [_reader(world, kind, namespace) for namespace in wanted for kind in (*_WATCHED, *_used(listed))]
     others = {ref_to(kind, item): item for kind, items in world.together(readers) for item in items}
     tokens: dict[str, dict[str, str]] = defaultdict(dict)
+    deployments: dict[str, list[Object]] = defaultdict(list)
     for ref, item in others.items():
         tokens[ref.namespace][key(ref)] = token(item)
+        if ref.kind is DEPLOYMENT:
+            deployments[ref.namespace].append(item)
+    for name in {ref_to(CANARY, item).namespace for item in listed}:
+        tokens[name][WORKLOADS] = population(deployments[name])
     return Lists({ref_to(CANARY, item): item for item in listed}, others, tokens)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from handlers.notifiers.knative import Sink
 from handlers.providers.prometheus import MetricServer
-from handlers.rollout.objects import Kind, Object, Ref
+from handlers.rollout.objects import Kind, Object, Ref, merge_patch, resource_version
 from handlers.rollout.snapshot import Options
 from handlers.rollout.spec.alerts import Provider
 from handlers.step.durations import Durations
@@ -42,6 +42,13 @@ class Cluster(Protocol):
         """Merge-patch an object, guarded by a resource version when one is given.
 
         Raises Conflict when the guard is stale or the object is gone, BadCanary when the content is refused.
+        """
+        ...
+
+    def delete(self, ref: Ref, obj: Object) -> None:
+        """Delete an object, if it still is the one that was read, in this version; gone already is as good.
+
+        Raises Conflict when it has changed.
         """
         ...
 
@@ -170,6 +177,13 @@ class World:
     calls: Durations = field(default_factory=Durations)
     span: Span = no_span
     token: Callable[[str], str] = no_token
+
+    def write(self, ref: Ref, old: Object | None, new: Object) -> Object:
+        """Create an object, or send what differs from how it was read; nothing at all when nothing does."""
+        if old is None:
+            return self.cluster.create(ref, new)
+        patch = merge_patch(old, new)
+        return self.cluster.patch(ref, patch, resource_version(old)) if patch else old
 
     def read(self, refs: Iterable[Ref]) -> "list[Object | None]":
         """Several objects, in the order of the refs, read together; None for what does not exist."""

@@ -15,6 +15,7 @@ from handlers.step.gather import goes_back
 from handlers.step.lists import Lists
 from handlers.step.ports import World
 from handlers.step.tell import warn
+from handlers.step.wanted import standing
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Listed:
     @property
     def untold(self) -> bool:
         """Whether what is written on it about that is not so."""
-        return annotations(self.raw).get(REFUSED, "") != shown(self.why)
+        return bool(self.why) and annotations(self.raw).get(REFUSED, "") != shown(self.why)
 
 
 def judged(world: World, lists: Lists, ref: Ref) -> Listed:
@@ -49,22 +50,34 @@ def judged(world: World, lists: Lists, ref: Ref) -> Listed:
     except BadCanary as error:
         return Listed(ref, raw, known, why=str(error))
     others = partial(Ref, CANARY, ref.namespace)
-    why = rival(canary, lists.others.get(canary.primary), lambda name: lists.canaries.get(others(name)))
+    standing_one, moving = standing(canary, known)
+    # where it wants to move to is for its step to see
+    why = "" if moving else rival(standing_one, lists.others, lambda name: lists.canaries.get(others(name)))
     return Listed(ref, raw, known, canary, "" if canary.deleting else why, back)
 
 
+def refused(ref: Ref, raw: Object, why: str) -> Listed:
+    """A Canary that a step has refused."""
+    try:
+        known = state.load(annotations(raw))
+    except BadCanary:
+        known = None
+    return Listed(ref, raw, known, why=why)
+
+
 def remember(world: World, listed: Listed) -> Listed:
-    """Tell why a Canary is refused, and write that down on it; or take it away when nothing is wrong any more.
+    """Tell why a Canary is refused, and write that down on it; the step that finds nothing wrong takes it away.
 
     A step under way needs the version that it has read, and is waited for.
     """
+    if not listed.untold:
+        return listed
     claim = listed.known.claim if listed.known else None
     if claim and world.now() < claim.until:
         return listed
-    if listed.why:
-        log.warning("%s: %s", listed.ref, listed.why)
-        tell_refused(world, listed.ref, listed.raw, listed.why)
-    patch = {"metadata": {"annotations": {REFUSED: shown(listed.why) or None}}}
+    log.warning("%s: %s", listed.ref, listed.why)
+    tell_refused(world, listed.ref, listed.raw, listed.why)
+    patch = {"metadata": {"annotations": {REFUSED: shown(listed.why)}}}
     try:
         return replace(listed, raw=world.cluster.patch(listed.ref, patch, resource_version(listed.raw)))
     except SerinusError as error:

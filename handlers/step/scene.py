@@ -2,20 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from handlers.rollout.due import CONFIGS
-from handlers.rollout.objects import Object, Ref, generation, resource_version
+from handlers.rollout.due import AFTER_COPY, CONFIGS, OUTDATED
+from handlers.rollout.objects import Object, Ref, generation, metadata, resource_version
 from handlers.rollout.objects.autoscalers import paused
 from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
 from handlers.rollout.objects.ownership import managed_fields
-from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.snapshot import Options, Snapshot
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.routers.router import Router
 
 Found = Mapping[Ref, Object | None]
+
+WORKLOADS = "workloads"
+"""Stands in `State.observed` for who else has pods in the namespace."""
+UNSEEN = (OUTDATED, AFTER_COPY)
+"""The marks of objects that each step of a run reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,10 @@ class Scene:
 
     `objects` holds None for what does not exist; what was not read is not in it. Configs and their copies are
     there by their metadata only, until a step needs what they say. `whole`: everything that is made for the Canary
-    was read, and not only the few that this step rests on.
+    was read, and not only the few that this step rests on. `seen`: the tokens that a tick has just listed.
+
+    `moving`: the Canary that the spec says by now, where this is still about another target or Service. `population`:
+    of the namespace's workloads, as far as they were compared with the Canary's (`mixing`).
     """
 
     snapshot: Snapshot
@@ -33,6 +41,9 @@ class Scene:
     router: Router
     whole: bool
     configs: Configs = NONE
+    seen: Mapping[str, str] = field(default_factory=dict)
+    moving: Canary | None = None
+    population: str = ""
 
     @property
     def copies(self) -> Mapping[str, Object | None]:
@@ -43,6 +54,11 @@ class Scene:
     def stale_copies(self) -> Mapping[str, bool]:
         """The configs whose copy is not what the primary was made with; whether only from what it said before."""
         return stale_among(self.configs, self.canary, self.objects)
+
+    @property
+    def options(self) -> Options:
+        """What the settings say about decisions."""
+        return self.snapshot.options
 
     @property
     def canary(self) -> Canary:
@@ -58,8 +74,8 @@ class Scene:
         """An object that was read, None when it does not exist."""
         return self.objects.get(ref)
 
-    def having(self, ref: Ref, obj: Object) -> "Scene":
-        """The scene after an object was written."""
+    def having(self, ref: Ref, obj: Object | None) -> "Scene":
+        """The scene after an object was written, or deleted."""
         return replace(self, objects={**self.objects, ref: obj})
 
 
@@ -96,13 +112,21 @@ def token(obj: Object | None) -> str:
     return f"v{resource_version(obj)}"
 
 
-def observed(scene: Scene, standing: State) -> Mapping[str, str]:
+def population(workloads: Iterable[Object]) -> str:
+    """A hash of who has pods in a namespace, by the metadata of its Deployments; scaling and pushes do not move it."""
+    names = sorted(f"{metadata(one).get('name')} {metadata(one).get('uid')}" for one in workloads)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+
+
+def observed(scene: Scene, standing: State, outdated: Collection[Ref], after_copy: Collection[Ref]) -> dict[str, str]:
     """The tokens of all that was read or written, over those from before.
 
     A target whose revision the state does not name is not seen yet, or no tick would come to it: a rollback, for one,
-    ends without a look at what was pushed meanwhile. Nor is a copy that has to be put right.
+    ends without a look at what was pushed meanwhile. Nor is a copy that has to be put right, nor what is `outdated`
+    all the same. The Canary is seen when all that it declares was compared with what there is.
     """
     new = {key(ref): token(obj) for ref, obj in scene.objects.items()}
+    new |= {key(ref): AFTER_COPY for ref in after_copy} | {key(ref): OUTDATED for ref in outdated}
     target = scene.snapshot.target
     if target and target.revision != standing.revision:
         new[key(scene.canary.target)] = ""
@@ -112,6 +136,10 @@ def observed(scene: Scene, standing: State) -> Mapping[str, str]:
     before = {
         name: seen
         for name, seen in scene.snapshot.known.observed.items()
-        if (scene.configs.unread if name.startswith(CONFIGS) else not scene.whole)
+        if (scene.configs.unread if name.startswith(CONFIGS) else not scene.whole or name == WORKLOADS)
     }
-    return {**before, **new, key(scene.canary.ref): token(scene.raw)}
+    if scene.population:
+        new[WORKLOADS] = OUTDATED if scene.snapshot.mixed else scene.population
+    same = standing.revision == scene.snapshot.known.revision
+    known = token(scene.raw) if scene.whole and target else before.get(key(scene.canary.ref), OUTDATED)
+    return {**before, **new, key(scene.canary.ref): known if scene.whole or same else OUTDATED}

@@ -4,7 +4,7 @@ The order of claims, fences and writes is the protocol: docs/protocol.md names i
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,19 +15,23 @@ from handlers.rollout.checks import Check, HookCheck
 from handlers.rollout.decision import Decision, settle
 from handlers.rollout.facts import live, mine
 from handlers.rollout.freeze import Namespace
+from handlers.rollout.identity import Identity
 from handlers.rollout.objects import Object, Ref, annotations, finalizers, resource_version, revision
 from handlers.rollout.objects.configs import references
 from handlers.rollout.projection import project
+from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
 from handlers.rollout.stages import Stage, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell
-from handlers.step.act import act, with_drift
+from handlers.step.act import act
 from handlers.step.ask import Asking, ask
 from handlers.step.configs import read, with_contents, with_stale
+from handlers.step.drift import after_copy, outdated, with_drift
 from handlers.step.gather import gather
+from handlers.step.mixing import with_doubts
 from handlers.step.ports import World
 from handlers.step.report import Report
 from handlers.step.scene import Scene, observed
@@ -45,21 +49,28 @@ LONGEST = timedelta(minutes=4)
 _QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
 
 
-def step(
-    world: World, ref: Ref, cause: Cause, listed: Object | None = None, namespace: Namespace | None = None
+def step(  # noqa: PLR0913, PLR0917  each is known to another caller
+    world: World,
+    ref: Ref,
+    cause: Cause,
+    listed: Object | None = None,
+    namespace: Namespace | None = None,
+    seen: Mapping[str, str] | None = None,
 ) -> Report:
-    """Move a canary by at most one step. `listed`, `namespace`: as a tick has just read them.
+    """Move a canary by at most one step. `listed`, `namespace`, `seen`: as a tick has just read them.
 
     Raises Conflict after three tries, Unavailable when the API server is out of reach,
     BadCanary when the Canary, or what it names, is not valid, Held when a rollback has to wait.
     """
     nonce = world.nonce()
     for attempt in range(TRIES):
-        scene = gather(world, ref, cause, listed=listed, mine=nonce if attempt else "", namespace=namespace)
+        mine = nonce if attempt else ""
+        scene = gather(world, ref, cause, listed=listed, mine=mine, namespace=namespace, seen=seen)
         if scene is None:
             return Report(stage="gone", told="there is no such Canary")
         try:
-            return _Attempt(world, with_drift(with_inherited(world, scene)), f"{nonce}.{attempt}").make()
+            scene = with_drift(with_doubts(world, with_inherited(world, scene)))
+            return _Attempt(world, scene, f"{nonce}.{attempt}").make()
         except Conflict as conflict:
             # read everything again: a guard is never refreshed under an old claim (protocol rule 3)
             log.info("%s: %s", ref, conflict)
@@ -196,7 +207,7 @@ class _Attempt:
         if target is not None:
             configs = scene.configs
             if references(target) and not configs.unread and scene.snapshot.options.config_tracking:
-                seen = replace(known, observed=observed(scene, known))
+                seen = replace(known, observed=self._observed(known))
                 configs, _ = read(self.world, scene.canary, target, None, seen)
             if revision.of_target(target, configs.digests, known.baseline) == subject:
                 return
@@ -208,7 +219,10 @@ class _Attempt:
         ref, raw = self.scene.canary.ref, self.scene.raw
         if not self.scene.configs.unread:
             new = replace(new, configs=self.scene.configs.digests)
-        written = {state.STATE: state.dump(new), **others}
+        new = replace(new, identity=new.identity or str(Identity.of(self.scene.canary)))
+        written: dict[str, str | None] = {state.STATE: state.dump(new), **others}
+        if self._refused() != annotations(raw).get(REFUSED, ""):
+            written[REFUSED] = self._refused() or None
         patch = {"metadata": {"annotations": written, **finalizers.changed(self.scene.canary, raw)}}
         raw = self.world.cluster.patch(ref, patch, resource_version(raw))
         self.scene = replace(self.scene, raw=raw)
@@ -238,10 +252,11 @@ class _Attempt:
             stepped=self._counts_from(decision.state),
             outbox=left,
             tell_after=after,
-            observed=observed(self.scene, decision.state),
+            observed=self._observed(decision.state),
             runs=counted(self.scene.raw, self.known, decision.state, skipped=self.scene.canary.skip_analysis),
         )
-        if replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed():
+        same = replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed()
+        if same and self._refused() == annotations(self.scene.raw).get(REFUSED, ""):
             self._show(self.known)  # a process may have died before it did
             self._tell_late()
             return
@@ -252,6 +267,15 @@ class _Attempt:
         else:
             self._finish(new, {})
         self._tell(new, said)
+
+    def _observed(self, standing: State) -> Mapping[str, str]:
+        """What was seen, as far as it is as it should be, and will be after the next copy."""
+        outside = [ref for ref in outdated(self.scene, standing) if self.scene.whole or ref in self.scene.objects]
+        return observed(self.scene, standing, outside, list(after_copy(self.scene)))
+
+    def _refused(self) -> str:
+        """Why the canary goes on as it was, and not as its spec says."""
+        return shown(self.scene.snapshot.mixed)
 
     def _counts_from(self, new: State) -> datetime | None:
         """A raise that took longer than an interval counts from its end, or the next one would follow at once."""

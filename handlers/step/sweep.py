@@ -4,7 +4,7 @@ is not enough, all that are due are told to the sink instead, for a broker to sp
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -13,14 +13,15 @@ from handlers.errors import BadCanary, Permanent, SerinusError, Temporary, Unava
 from handlers.notifiers.knative import due_post
 from handlers.rollout.due import wants_a_look
 from handlers.rollout.freeze import Namespace
-from handlers.rollout.objects import Object, Ref
+from handlers.rollout.objects import Object, Ref, annotations
 from handlers.rollout.projection import project
+from handlers.rollout.refusal import REFUSED
 from handlers.rollout.snapshot import Cause
 from handlers.step.gather import freezable
 from handlers.step.lists import read_lists
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Request, World
-from handlers.step.refusals import Listed, judged, remember, tell_refused
+from handlers.step.refusals import Listed, judged, refused, remember
 from handlers.step.watched import watched
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,14 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A canary to step: where it is, how a list has just shown it, and its namespace, if others have use for it too."""
+    """A canary to step: where it is, how a list has just shown it, its namespace, if others have use for it too, and
+    the tokens of all that it may rest on.
+    """
 
     ref: Ref
     listed: Object | None = None
     namespace: Namespace | None = None
+    seen: Mapping[str, str] | None = field(default=None, repr=False)
 
     def read(self, world: World) -> Object | None:
         """The Canary, as listed or from the cluster; None when it is gone."""
@@ -70,10 +74,10 @@ def _each(world: World, subjects: Sequence[Subject], cause: Cause, handle: Handl
 
 def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | None:
     try:
-        watched(world, subject.ref, cause, subject.listed, subject.namespace)
+        watched(world, subject.ref, cause, subject.listed, subject.namespace, subject.seen)
     except SerinusError as error:
-        if isinstance(error, BadCanary):
-            _tell(world, subject, error)
+        if isinstance(error, BadCanary) and (raw := subject.read(world)) is not None:
+            remember(world, refused(subject.ref, raw, str(error)))
         return error
     return None
 
@@ -92,12 +96,6 @@ def _announced(world: World, subject: Subject, cause: Cause) -> SerinusError | N
         return Unavailable(f"the sink has refused the event with status {status}")
     log.info("%s/%s %s: due, told to the sink", subject.ref.namespace, subject.ref.name, cause.kind.value)
     return None
-
-
-def _tell(world: World, subject: Subject, error: SerinusError) -> None:
-    raw = subject.read(world)
-    if raw is not None:
-        tell_refused(world, subject.ref, raw, str(error))
 
 
 def answer(errors: Iterable[SerinusError]) -> None:
@@ -146,7 +144,8 @@ def _waiting(world: World, item: Listed, seen: Mapping[str, str]) -> tuple[datet
         return None
     halted = canary.suspend or canary.deleting
     stale = known is not None and not halted and bool(project(known, item.raw, world.now()))
-    if not stale and not wants_a_look(canary, known, seen, world.now()):
+    told = bool(annotations(item.raw).get(REFUSED)) and not halted  # by a step, which alone knows when that is over
+    if not stale and not told and not wants_a_look(canary, known, seen, world.now()):
         return None
     since = known.stepped if known and known.stepped else _LONG_AGO
-    return since, Subject(item.ref, item.raw), freezable(canary, known, back=item.back)
+    return since, Subject(item.ref, item.raw, seen=seen), freezable(canary, known, back=item.back)

@@ -1,6 +1,7 @@
 """A step with somebody watching: one line in the log, one count, one span, whatever comes of it."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from handlers.rollout.freeze import Namespace
@@ -14,8 +15,13 @@ from handlers.step.step import step
 log = logging.getLogger(__name__)
 
 
-def watched(
-    world: World, ref: Ref, cause: Cause, listed: Object | None = None, namespace: Namespace | None = None
+def watched(  # noqa: PLR0913, PLR0917  each is known to another caller
+    world: World,
+    ref: Ref,
+    cause: Cause,
+    listed: Object | None = None,
+    namespace: Namespace | None = None,
+    seen: Mapping[str, str] | None = None,
 ) -> Report:
     """Make a step; raises what it raises."""
     counted, begun = Counted(world.cluster), world.now()
@@ -32,7 +38,7 @@ def watched(
 
     with world.span("step", {}) as tell:
         try:
-            report = step(replace(world, cluster=counted), ref, cause, listed, namespace)
+            report = step(replace(world, cluster=counted), ref, cause, listed, namespace, seen)
         except BaseException as error:
             done(error, tell)
             raise

@@ -137,6 +137,20 @@ def _reverted(scenario: Scenario, writes: list[Row]) -> list[Row]:
     return [*writes[:end], service, route, *([name, "deleted"] for name in gone)]
 
 
+def _pods_later(_: Scenario, writes: list[Row]) -> list[Row]:
+    """The pods of a canary that had requests go in the event after the one that moves the route."""
+    rows = copy.deepcopy(writes)
+    for end in [i for i, row in enumerate(rows) if row[0] == "status"]:
+        begin = max((i for i, row in enumerate(rows[:end]) if row[0] in ("vs", "status")), default=-1)
+        if rows[begin][0] == "vs" and rows[begin - 1][0] in ("status", "target") and _taken_away(rows[begin + 1 : end]):
+            rows[begin + 1 : end + 1] = [rows[end], *rows[begin + 1 : end]]
+    return rows
+
+
+def _taken_away(rows: list[Row]) -> bool:
+    return any(row[0] == "target" and row[2] == 0 for row in rows)
+
+
 DEVIATIONS = (
     Deviation(
         "bootstrap-order",
@@ -195,6 +209,12 @@ DEVIATIONS = (
         "In A/B testing the rule for the requests that do not match says 100 of the primary; Flagger says 0 of it.",
         "Invariant 1: weights sum to 100. Istio sends all to an only destination either way.",
         _whole,
+    ),
+    Deviation(
+        "pods-after-routes",
+        "A rollback, or a cancelled run, takes the canary's pods away with the event after the one that moves routes.",
+        "Invariant 1: a mesh takes up to seconds to hear of a route, and until then requests go to these pods.",
+        _pods_later,
     ),
 )
 

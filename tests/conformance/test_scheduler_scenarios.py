@@ -69,7 +69,9 @@ def test_rollback(kind: Kind) -> None:
     lab = at(fixture(kind, threshold=2), "Progressing", 10)
     lab.prometheus.values["requests_total"] = [50]
     lab.tick(2)
-    assert (lab.phase, lab.weights, rests(lab)) == ("Failed", (100, 0), True)
+    assert (lab.phase, lab.weights, rests(lab)) == ("Failed", (100, 0), False)
+    lab.tick()
+    assert rests(lab)
 
 
 def test_promotion_primary_not_ready() -> None:

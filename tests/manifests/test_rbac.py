@@ -6,12 +6,22 @@ from typing import Any
 import pytest
 
 from handlers.rollout import objects as kinds
-from handlers.rollout.objects import ALERT_PROVIDER, CANARY, CRON_JOB, EVENT, JOB, METRIC_TEMPLATE, NAMESPACE, Kind
+from handlers.rollout.objects import (
+    ALERT_PROVIDER,
+    CANARY,
+    CRON_JOB,
+    EVENT,
+    JOB,
+    METRIC_TEMPLATE,
+    NAMESPACE,
+    STATEFUL_SET,
+    Kind,
+)
 from tests.manifests.files import objects
 
 KINDS = sorted((item for item in vars(kinds).values() if isinstance(item, Kind)), key=str)
-FULL = {"get", "list", "create", "patch"}
-NEEDED = {ALERT_PROVIDER: {"get"}, JOB: {"get", "create"}, CRON_JOB: {"get"}}
+FULL = {"get", "list", "create", "patch", "delete"}
+NEEDED = {STATEFUL_SET: {"list"}, ALERT_PROVIDER: {"get"}, JOB: {"get", "create"}, CRON_JOB: {"get"}}
 NEEDED |= {CANARY: {"get", "list", "patch"}, METRIC_TEMPLATE: {"get"}, NAMESPACE: {"get"}, EVENT: {"create"}}
 
 
@@ -50,7 +60,7 @@ def test_nothing_is_allowed_besides() -> None:
     known |= {(CANARY.group, "canaries/status"), (CANARY.group, "canaries/finalizers")}
     known |= {("authentication.k8s.io", "tokenreviews")}
     assert set(granted("ClusterRole")) | set(granted("Role")) == known
-    assert not {"*", "delete", "deletecollection", "watch", "escalate", "impersonate"} & {
+    assert not {"*", "deletecollection", "watch", "escalate", "impersonate"} & {
         verb for rule in [*rules("ClusterRole"), *rules("Role")] for verb in rule["verbs"]
     }
 

@@ -44,8 +44,8 @@ def part(name: str, *, failed_check: int, rollback: int, idle: int) -> Part:
     """A player that needed so many requests for these."""
     recording = json.loads((RECORDINGS / f"{NAME}.json").read_text(encoding="utf-8"))
     writes = recording["writes"]
-    if name == "serinus":  # the only deviation that this scenario has
-        writes = [*writes[:6], *writes[7:10], writes[6], *writes[10:]]
+    if name == "serinus":  # the deviations that this scenario has: the target is scaled down last, twice
+        writes = [*writes[:6], *writes[7:10], writes[6], *writes[10:-2], writes[-1], writes[-2]]
     status = {"phase": "Progressing", "canaryWeight": 20, "failedChecks": 0, "iterations": 0}
     seen = [
         Seen(at(0), status),

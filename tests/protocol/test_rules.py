@@ -12,7 +12,6 @@ from tests.protocol.steps import (
     FENCE,
     GONE,
     PRIMARY,
-    TARGET,
     VIRTUAL_SERVICE,
     calls,
     claim_nonce,
@@ -52,7 +51,9 @@ def test_rule_2_an_expired_rollback_is_claimed_as_well() -> None:
     dies_before(lab, "patch", VIRTUAL_SERVICE, an_alert(lab.clock.moment))
     nonce = claim_nonce(lab)
     lab.clock.tick(GONE)
-    second = handler(lab).to("patch", TARGET)
+    second = handler(lab).to("patch", VIRTUAL_SERVICE)
+    second.go(1)
+    second.to("patch", VIRTUAL_SERVICE)
     assert claim_nonce(lab) not in ("", nonce)
     second.go()
     assert lab.phase == "Failed"
@@ -167,11 +168,17 @@ def test_rule_5_a_fence_is_put_on_the_route_that_was_read() -> None:
     assert str(alert.result).startswith("503")
 
 
-def test_rule_6_a_rollback_goes_intent_routes_replicas_state() -> None:
-    """The intent stands before anything is lowered, and the target loses its pods when it has no traffic any more."""
+def test_rule_6_a_rollback_goes_intent_routes_state_replicas() -> None:
+    """The intent stands before anything is lowered, and the target loses its pods with the next event, when every mesh
+    has heard that it has no traffic any more.
+    """
     lab = due("Progressing", 40)
-    expected = ["canaries/app", "virtualservices/app", "deployments/app", "canaries/app", "canaries/app"]
-    assert writes(twin(lab), an_alert(lab.clock.moment)) == expected
+    expected = ["canaries/app", "virtualservices/app", "canaries/app", "canaries/app"]
+    other = twin(lab)
+    assert writes(other, an_alert(lab.clock.moment)) == expected
+    other.clock.tick(10)
+    assert "deployments/app" in writes(other)
+    assert other.target["spec"]["replicas"] == 0
     handler(lab, an_alert(lab.clock.moment)).to("patch", VIRTUAL_SERVICE)
     claim = state_of(lab).claim
     assert claim

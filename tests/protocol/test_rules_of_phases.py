@@ -172,12 +172,15 @@ def test_rule_14_at_rest_our_own_replicas_are_taken_back() -> None:
     assert (lab.phase, lab.target["spec"]["replicas"], claim_nonce(lab)) == ("Initialized", 0, "")
 
 
-def test_rule_14_at_rest_an_outsiders_replicas_are_left_alone() -> None:
-    """Who scales the target by hand, at rest, wants to."""
+def test_rule_14_at_rest_an_outsiders_replicas_are_for_who_serves() -> None:
+    """Whoever scales the target at rest asks for pods that serve; a tool that does so again and again is left alone."""
     lab = due("Succeeded")
     lab.edit("apps/v1/deployments/app", {"spec": {"replicas": 2}})
     finish(lab)
-    assert lab.target["spec"]["replicas"] == 2
+    assert (lab.target["spec"]["replicas"], lab.primary["spec"]["replicas"]) == (0, 2)
+    lab.edit("apps/v1/deployments/app", {"spec": {"replicas": 2}}, manager="argocd-controller")
+    finish(lab)
+    assert (lab.target["spec"]["replicas"], lab.primary["spec"]["replicas"]) == (2, 2)
 
 
 def test_rule_14_at_rest_an_expired_claim_is_cleared() -> None:

@@ -115,7 +115,7 @@ def lost(why: str = "0 of 2 updated replicas are available", **fields: Any) -> d
 
 def a_primary(promoted: str = OLD, **fields: Any) -> Primary:
     """A primary with two ready pods."""
-    return Primary(**{"promoted": promoted, "ready": True, "pods": 2, **fields})
+    return Primary(**{"promoted": promoted, "ready": True, "pods": 2, "replicas": 2, **fields})
 
 
 def a_snapshot(phase: Phase = Phase.PROGRESSING, /, **fields: Any) -> Snapshot:

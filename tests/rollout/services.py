@@ -4,7 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from handlers.rollout.objects.services import apex_service, canary_service, primary_service
+from handlers.rollout.objects.services import Backends, apex_service, canary_service, primary_service
+from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.spec import canary as specs
 from handlers.rollout.spec.canary import Canary
 
@@ -29,4 +30,11 @@ def render(
     name: str, spec: Canary, existing: dict[str, Any] | None = None, source: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """One of the Services by its name."""
-    return RENDER[name](spec, source or {}, "app", "podinfo", existing)
+    return RENDER[name](spec, behind(source or {}), existing)
+
+
+def behind(source: dict[str, Any], selector: dict[str, str] | None = None) -> Backends:
+    """This target, selected by these labels, and a primary that is not made yet."""
+    wanted = selector or {"app": "podinfo"}
+    labelled = {**source, "spec": {**(source.get("spec") or {}), "selector": {"matchLabels": wanted}}}
+    return Backends(target=labelled, primary=None, sides=sides_of(labelled, None, ("app",)))

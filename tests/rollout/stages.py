@@ -5,10 +5,11 @@ from typing import Any
 
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE, RETRY
 from handlers.rollout.freeze import FREEZE
-from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.snapshot import Bounds, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import Stage
 from handlers.rollout.state import Intent, Phase
+from handlers.rollout.timing import DRAIN
 from handlers.rollout.weights import Weights
 from tests.rollout.examples import (
     NEW,
@@ -45,7 +46,20 @@ def held(phase: Phase, intent: Intent, left: float = -1, revision: str = NEW, **
 
 def stepped_just_now(phase: Phase, **fields: Any) -> Snapshot:
     """A canary whose last step was five seconds ago."""
-    return a_snapshot(state=a_state(phase, stepped=JUST_NOW, **fields))
+    others = {name: fields.pop(name) for name in ("target",) if name in fields}
+    return a_snapshot(state=a_state(phase, stepped=JUST_NOW, **fields), **others)
+
+
+def drained(ago: float) -> Snapshot:
+    """A canary whose traffic was taken away so many seconds ago, and whose target somebody has scaled."""
+    known = a_state(FAILED, waiting=DRAIN, stepped=NOW - seconds(ago))
+    return a_snapshot(state=known, target=a_target(NEW, ours=False), routes=Weights(100, 0))
+
+
+ELSEWHERE = replace(a_canary(), target_name="elsewhere")
+STARTING = a_target(ready=False)
+TEN, TEN_TOO = a_target(replicas=10, pods=10), a_primary(NEW, replicas=10, pods=10)
+BOUNDS = Bounds(least=2, most=10)
 
 
 GOING = replace(a_canary(), deleting=True, finalizers=(FINALIZER,))
@@ -111,7 +125,41 @@ CASES = [
     (Stage.AT_REST, "Succeeded", a_snapshot(SUCCEEDED)),
     (Stage.AT_REST, "Failed, the target unchanged", a_snapshot(FAILED)),
     (Stage.AT_REST, "Failed, the target reverted", a_snapshot(FAILED, target=a_resting_target(OLD))),
-    (Stage.AT_REST, "an outsider's replicas", a_snapshot(SUCCEEDED, target=a_target(OLD, ours=False))),
+    (Stage.AT_REST, "an outsider's replicas, which it has", a_snapshot(SUCCEEDED, target=a_target(OLD, ours=False))),
+    (
+        Stage.ASKED_FOR,
+        "an outsider's replicas, and other ones",
+        a_snapshot(SUCCEEDED, target=a_target(OLD, ours=False, replicas=4)),
+    ),
+    (
+        Stage.AT_REST,
+        "asked for again and again",
+        a_snapshot(state=a_state(SUCCEEDED, replicas=4), target=a_target(OLD, ours=False, replicas=4)),
+    ),
+    (
+        Stage.AT_REST,
+        "of what has failed",
+        a_snapshot(state=a_state(FAILED, revision=NEW), target=a_target(NEW, ours=False, replicas=4)),
+    ),
+    (Stage.ADRIFT, "pods to take away, whoever scaled them", drained(10)),
+    (Stage.AT_REST, "not before every mesh has heard", drained(5)),
+    (Stage.MOVING, "the spec names another target", a_snapshot(SUCCEEDED, destination=ELSEWHERE)),
+    (Stage.MOVING, "whatever it shows", a_snapshot(FAILED, destination=ELSEWHERE, target=None)),
+    (Stage.MOVING, "before it is made", a_snapshot(Phase.INITIALIZING, destination=ELSEWHERE)),
+    (Stage.MOVING_ON, "in a run", a_snapshot(PROGRESSING, weight=10, destination=ELSEWHERE)),
+    (Stage.MOVING_ON, "while it waits", a_snapshot(WAITING, destination=ELSEWHERE)),
+    (Stage.PROMOTING, "a run that is all but over ends", a_snapshot(PROMOTING, weight=50, destination=ELSEWHERE)),
+    (
+        Stage.HOLDING,
+        "while the canary serves",
+        a_snapshot(state=a_state(FAILED, weight=100, promoted=NEW), destination=ELSEWHERE),
+    ),
+    (Stage.MOVED, "something is left", a_snapshot(state=a_state(SUCCEEDED, former=("deployments/a|a",)))),
+    (
+        Stage.AT_REST,
+        "it may still be heard of",
+        a_snapshot(state=a_state(SUCCEEDED, former=("deployments/a|a",), waiting=DRAIN, stepped=JUST_NOW)),
+    ),
     (Stage.AT_REST, "a retry that was made", a_snapshot(state=a_state(FAILED, retried="1"), canary=RETRIED)),
     (Stage.AT_REST, "a retry of what did not fail", a_snapshot(SUCCEEDED, canary=RETRIED)),
     (Stage.ADRIFT, "routes astray", a_snapshot(SUCCEEDED, routes=STRAY)),
@@ -182,6 +230,19 @@ CASES = [
         "before the threshold",
         a_snapshot(state=a_state(failed=9), target=a_target(**lost())),
     ),
+    (Stage.STARTING, "some pods serve", a_snapshot(weight=10, target=a_target(ready=False))),
+    (Stage.CANARY_NOT_READY, "not one serves", a_snapshot(weight=10, target=a_target(**lost()))),
+    (Stage.CANARY_NOT_READY, "within the interval", stepped_just_now(PROGRESSING, weight=10, target=STARTING)),
+    (
+        Stage.CANARY_NOT_READY,
+        "too late",
+        a_snapshot(state=a_state(weight=10, deadline=NOW), target=a_target(ready=False)),
+    ),
+    (
+        Stage.THRESHOLD,
+        "of those that serve",
+        a_snapshot(state=a_state(weight=10, failed=2), target=a_target(ready=False)),
+    ),
     (Stage.THRESHOLD, "failed checks", a_snapshot(state=a_state(failed=2, stepped=JUST_NOW))),
     (Stage.NOT_DUE, "one failed check is not enough", stepped_just_now(PROGRESSING, failed=1)),
     (Stage.NOT_DUE, "within the interval", stepped_just_now(PROGRESSING, weight=10)),
@@ -224,6 +285,9 @@ CASES = [
     (Stage.NOT_DUE, "but only each interval", stepped_just_now(Phase.WAITING_PROMOTION, weight=50)),
     (Stage.PROMOTING, "the primary is ready", a_snapshot(PROMOTING, weight=50)),
     (Stage.NOT_DUE, "one promotion step each interval", stepped_just_now(PROMOTING, weight=50)),
+    (Stage.CROWDED, "ten pods carry it, two would", a_snapshot(PROMOTING, weight=50, target=TEN, bounds=BOUNDS)),
+    (Stage.PROMOTING, "ten would", a_snapshot(PROMOTING, weight=50, target=TEN, bounds=BOUNDS, primary=TEN_TOO)),
+    (Stage.PROMOTING, "the least says nothing", a_snapshot(PROMOTING, weight=50, bounds=BOUNDS)),
     (Stage.PROMOTION_STUCK, "not ready", a_snapshot(PROMOTING, weight=50, primary=a_primary(NEW, ready=False))),
     (Stage.PROMOTION_STUCK, "gone", a_snapshot(PROMOTING, weight=50, primary=None)),
     (Stage.PROMOTION_STUCK, "after the shift", a_snapshot(FINALISING, primary=a_primary(NEW, **lost()))),

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
 from handlers.rollout.commands import ABORT, PAUSE, PROMOTE, RETRY
-from handlers.rollout.snapshot import Options, Primary, Snapshot, Target
+from handlers.rollout.snapshot import Bounds, Options, Primary, Snapshot, Target
 from handlers.rollout.spec.alerts import Severity
 from handlers.rollout.spec.analysis import Analysis, Hook, Metric
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Claim, Intent, Kind, Message, Phase, State
+from handlers.rollout.timing import DRAIN
 from handlers.rollout.transition import Transition
 from handlers.rollout.weights import Weights
 from tests.rollout.examples import (
@@ -134,7 +135,10 @@ def decisive_states(draw: st.DrawFn) -> State:
         revision=draw(REVISIONS),
         promoted=draw(REVISIONS),
         rest=draw(st.sampled_from([Phase.INITIALIZED, Phase.SUCCEEDED])),
-        waiting=draw(st.sampled_from(["", "canary", "primary", "target", "webhook confirm-rollout"])),
+        waiting=draw(st.sampled_from(["", "canary", "primary", "target", DRAIN, "webhook confirm-rollout"])),
+        former=draw(st.sampled_from([(), (), (), ("deployments/podinfo|before",)])),
+        replicas=draw(st.sampled_from([0, 1, 3])),
+        floor=draw(st.sampled_from([0, 0, 2])),
         retried=draw(st.sampled_from(["", "1"])),
         held=draw(st.sampled_from(["", NEW])),
         seen=draw(st.sampled_from([{}, {ABORT: "1", PROMOTE: "1"}])),
@@ -167,7 +171,8 @@ def targets(draw: st.DrawFn) -> Target:
     ready = bool(replicas and pods) and not draw(_SELDOM)
     exceeded = not ready and draw(st.booleans())
     revision, ours = draw(REVISIONS), draw(st.booleans())
-    return Target(revision=revision, replicas=replicas, ready=ready, pods=pods, ours=ours, exceeded=exceeded, why="why")
+    found = Target(revision=revision, replicas=replicas, ready=ready, pods=pods, ours=ours, why="why")
+    return replace(found, exceeded=exceeded, called=draw(_SELDOM))
 
 
 @st.composite
@@ -176,7 +181,9 @@ def primaries(draw: st.DrawFn) -> Primary:
     pods = draw(st.sampled_from([0, 1, 2, 2]))
     ready = bool(pods) and not draw(_SELDOM)
     exceeded = not ready and draw(st.booleans())
-    return Primary(promoted=draw(st.just("") | REVISIONS), ready=ready, pods=pods, exceeded=exceeded, why="why")
+    found = Primary(promoted=draw(st.just("") | REVISIONS), ready=ready, pods=pods, exceeded=exceeded, why="why")
+    stopped = not pods and draw(_SELDOM)
+    return replace(found, replicas=0 if stopped else draw(st.sampled_from([1, 2, 3])), stopped=stopped)
 
 
 ALERTS = st.builds(
@@ -215,6 +222,12 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         astray=draw(_SELDOM),
         mine=draw(st.sampled_from(["", "mine"])),
         options=Options(total=draw(st.booleans())),
+        rerouted=draw(_SELDOM),
+        mixed=draw(st.sampled_from([""] * 7 + ["other pods"])),
+        destination=replace(canary, target_name="elsewhere") if draw(_SELDOM) else None,
+        gap=draw(_SELDOM),
+        bounds=draw(st.sampled_from([None, Bounds(least=1, most=3), Bounds(least=1, most=0)])) if target else None,
+        left=bool(state and state.former) and draw(st.booleans()),
     )
 
 

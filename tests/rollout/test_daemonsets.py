@@ -11,7 +11,8 @@ from handlers.rollout.objects import merge_patch
 from handlers.rollout.objects.daemonsets import SCALE_TO_ZERO, scaled, scaled_to_zero, without_scale
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.revision import of_target
-from handlers.rollout.objects.workloads import PROMOTED, create_primary, promote_primary, selector_label
+from handlers.rollout.objects.sides import selector_label
+from handlers.rollout.objects.workloads import PROMOTED, create_primary, promote_primary
 from handlers.rollout.snapshot import Options
 from handlers.rollout.spec.canary import Canary
 from tests.rollout.examples import a_canary

@@ -6,13 +6,21 @@ from typing import Any
 import pytest
 
 from handlers.rollout.commands import ABORT, PROMOTE, RETRY
-from handlers.rollout.due import wants_a_look
+from handlers.rollout.due import AFTER_COPY, wants_a_look
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Intent, Kind, Message, Phase, State
+from handlers.rollout.timing import DRAIN
 from tests.rollout.examples import NOW, a_canary, a_claim, a_state, seconds
 
-SEEN = {"deployments/podinfo": "3", "services/podinfo": "v7", "services/gone": ""}
-TOKENS = {"deployments/podinfo": "3", "services/podinfo": "v7", "services/other": "v1"}
+SEEN = {"deployments/podinfo": "3", "deployments/podinfo-primary": "5", "services/podinfo": "v7", "services/gone": ""}
+TOKENS = {
+    "deployments/podinfo": "3",
+    "deployments/podinfo-primary": "5",
+    "services/podinfo": "v7",
+    "services/other": "v1",
+}
+SCALED = TOKENS | {"deployments/podinfo-primary": "6"}
+LATER_ON = SEEN | {"services/podinfo": AFTER_COPY}
 CHANGED = TOKENS | {"services/podinfo": "v8"}
 PUSHED = TOKENS | {"deployments/podinfo": "4"}
 SUSPENDED = a_canary(spec={"suspend": True})
@@ -66,7 +74,12 @@ CASES: list[tuple[bool, str, Canary, State | None, dict[str, str]]] = [
     (True, "an interval has passed", a_canary(), known(Phase.PROGRESSING), TOKENS),
     (False, "not yet", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), TOKENS),
     (True, "a push", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), PUSHED),
-    (False, "another object", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), CHANGED),
+    (True, "a Service changed in a run", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), CHANGED),
+    (False, "a workload was scaled", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), SCALED),
+    (False, "to be written after the copy", a_canary(), a_state(Phase.SUCCEEDED, observed=LATER_ON), TOKENS),
+    (True, "pods to take away", a_canary(), known(Phase.FAILED, waiting=DRAIN, stepped=NOW - seconds(10)), TOKENS),
+    (False, "not before every mesh has heard", a_canary(), known(Phase.FAILED, waiting=DRAIN, **JUST_NOW), TOKENS),
+    (True, "something left from a move", a_canary(), known(Phase.INITIALIZED, former=("deployments/a|a",)), TOKENS),
     (True, "a deadline has passed", a_canary(), known(Phase.PROGRESSING, deadline=NOW, **JUST_NOW), TOKENS),
     (False, "it has not", a_canary(), known(Phase.PROGRESSING, deadline=LATER, **JUST_NOW), TOKENS),
     (True, "Waiting, due", a_canary(), known(Phase.WAITING), TOKENS),

@@ -19,6 +19,7 @@ from handlers.rollout.actions import (
 from handlers.rollout.checks import Finding, Outcome, ServerCheck
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Kind, Phase, State
+from handlers.rollout.timing import DRAIN
 from handlers.rollout.weights import Weights
 from tests.rollout.decisions import RATE, decided, texts
 from tests.rollout.examples import (
@@ -55,7 +56,7 @@ def test_a_bootstrap_begins_with_the_primary() -> None:
     decision = decided(fresh())
     assert (decision.intent, decision.actions) == (Intent.BOOTSTRAP, (WorkloadServices(), CreatePrimary(OLD)))
     assert decision.meanwhile == State()
-    assert decision.state == State(seq=1, revision=OLD, promoted=OLD, stepped=NOW)
+    assert decision.state == State(seq=1, revision=OLD, promoted=OLD, stepped=NOW, replicas=2)
     assert texts(decision) == ["all the metrics providers are available!"]
 
 
@@ -108,13 +109,24 @@ def test_a_primary_in_the_making_is_waited_for() -> None:
     assert (again.messages, again.state) == ((), decision.state)
 
 
-def test_a_bootstrap_ends_with_the_target() -> None:
-    """Services and routes lead to the ready primary before the target's pods are taken away."""
-    s = a_snapshot(Phase.INITIALIZING, target=a_target(OLD), routes=Weights(50, 50))
+@pytest.mark.parametrize(
+    ("fields", "gone"),
+    [
+        pytest.param({"target": a_target(OLD)}, (ScaleToZero(),), id="nobody called it"),
+        pytest.param({"target": a_target(OLD, called=True)}, (), id="its Service was there before"),
+        pytest.param({"target": a_target(OLD), "routes": Weights(50, 50)}, (), id="its route was there before"),
+    ],
+)
+def test_a_bootstrap_ends_with_the_target(fields: dict[str, Any], gone: tuple[object, ...]) -> None:
+    """Services and routes lead to the ready primary before the target's pods are taken away; pods that had clients go
+    with the next event.
+    """
+    s = a_snapshot(Phase.INITIALIZING, **{"routes": Weights(100, 0), **fields})
     decision = decided(s)
     assert decision.intent is Intent.BOOTSTRAP
-    assert decision.actions == (*OBJECTS[1:], Route(0), ScaleToZero())
+    assert decision.actions == (*OBJECTS[1:], Route(0), *gone)
     state = decision.state
+    assert state.waiting == ("" if gone else DRAIN)
     assert (state.phase, state.rest, state.revision, state.promoted) == (
         Phase.INITIALIZED,
         Phase.INITIALIZED,
@@ -179,7 +191,9 @@ def test_drift_is_healed(fields: dict[str, Any], actions: tuple[object, ...]) ->
     s = a_snapshot(Phase.SUCCEEDED, **fields)
     decision = decided(s)
     assert (decision.intent, decision.actions) == (Intent.HEAL, actions)
-    assert (decision.messages, decision.state) == ((), s.known)
+    drains = s.reached and s.primary_can_serve  # its pods would go with the next event
+    expected = replace(s.known, waiting=DRAIN, stepped=NOW) if drains else s.known
+    assert (decision.messages, decision.state) == ((), expected)
 
 
 @pytest.mark.parametrize("target", [a_resting_target(OLD), a_target(OLD)])
@@ -224,8 +238,10 @@ def test_a_missing_target_is_told_once(s: Snapshot, actions: tuple[object, ...],
 def test_c25_a_push_back_cancels_the_rollout(phase: Phase, rest: Phase) -> None:
     """Flagger goes on and promotes what is promoted already; here the canary is at rest again (invariant 7)."""
     known = a_state(phase, rest=rest, weight=0 if phase is Phase.WAITING else 20, failed=1, revision=NEWER)
-    decision = decided(a_snapshot(state=known, target=a_target(OLD)))
-    assert (decision.intent, decision.actions) == (Intent.CANCEL, (Route(0), ScaleToZero()))
+    s = a_snapshot(state=known, target=a_target(OLD))
+    decision = decided(s)
+    gone = () if s.reached else (ScaleToZero(),)
+    assert (decision.intent, decision.actions) == (Intent.CANCEL, (Route(0), *gone))
     state = decision.state
     assert (state.phase, state.weight, state.failed, state.revision) == (rest, 0, 0, OLD)
     assert texts(decision) == ["Rollout cancelled, podinfo.test is back at the promoted revision"]

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.rollout.objects import merge_patch
+from handlers.rollout.objects.ownership import KEEPER
 from handlers.rollout.objects.services import apex_service, canary_service, primary_service
-from tests.rollout.services import OWNER, RENDER, TEXTS, canary, render, target
+from tests.rollout.services import OWNER, RENDER, TEXTS, behind, canary, render, target
 from tests.rollout.test_service_metadata import FLUX
 
 RECORDED = json.loads((Path(__file__).parents[1] / "samples/flagger/service-full.json").read_text())
@@ -23,7 +24,7 @@ def test_services_are_those_that_flagger_makes(kind: str) -> None:
     spec = canary(**RECORDED["service"])
     functions = {"svc web-canary": canary_service, "svc web-primary": primary_service, "svc web": apex_service}
 
-    made = functions[kind](spec, {}, "app", "app", None)
+    made = functions[kind](spec, behind({}, {"app": "app"}), None)
 
     expected = next(write for name, write in RECORDED["writes"] if name == kind)
     assert {part: made["spec"][part] for part in ("selector", "ports")} == {
@@ -109,7 +110,8 @@ def test_what_kubernetes_gave_a_service_stays() -> None:
 
 
 def test_an_adopted_apex_gives_us_selector_and_ports() -> None:
-    """A Service that the user made keeps its labels, annotations, owner and type; Flux is told to leave it alone.
+    """A Service that the user made keeps its labels, annotations, owner and type; Flux is told to leave it alone,
+    and other Canaries.
 
     Flagger's kubernetes/test-deployment.
     """
@@ -130,7 +132,7 @@ def test_an_adopted_apex_gives_us_selector_and_ports() -> None:
 
     port = {"name": "http", "protocol": "TCP", "port": 9898, "targetPort": 9898, "nodePort": 30080}
     assert merge_patch(existing, render("podinfo", spec, existing)) == {
-        "metadata": {"annotations": FLUX},
+        "metadata": {"annotations": FLUX | {KEEPER: "podinfo"}},
         "spec": {"selector": {"app": "podinfo-primary", "tier": None}, "ports": [port]},
     }
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from handlers.errors import BadCanary
-from handlers.rollout.objects.workloads import create_primary, selector_label
+from handlers.rollout.objects.sides import selector_label
+from handlers.rollout.objects.workloads import create_primary
 from handlers.rollout.snapshot import Options
 from tests.rollout.workloads import canary, target
 
@@ -49,7 +50,7 @@ def test_the_first_accepted_label_selects() -> None:
     """getSelectorLabel: the order is that of the setting, not that of the Deployment."""
     source = {"spec": {"selector": {"matchLabels": {"app": "a", "name": "n"}}}}
 
-    assert selector_label(source, ("name", "app")) == ("name", "n")
+    assert selector_label(source, ("name", "app")) == "name"
 
 
 @pytest.mark.parametrize("selector", [{"matchLabels": {"tier": "web"}}, {}, None])

@@ -8,6 +8,7 @@ from handlers.rollout.objects import HPA, SCALED_OBJECT, Kind
 from handlers.rollout.objects.autoscalers import PAUSED
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, a_deployment, an_alert, at, new_lab
+from tests.protocol.harness import finish
 from tests.scalers import a_scaled_object, an_hpa, scaled_by
 
 HPAS = "autoscaling/v2/horizontalpodautoscalers"
@@ -75,6 +76,7 @@ def test_a_rollback_pauses_before_it_scales_down() -> None:
     at(lab, "Progressing", 20)
     lab.cluster.calls.clear()
     lab.step(an_alert(lab.clock()))
+    lab.tick()
     patched = [path.split("/")[-2] for verb, path in lab.cluster.calls if verb == "patch"]
     assert patched.index("scaledobjects") < patched.index("deployments")
     assert (lab.phase, paused(lab), lab.weights) == ("Failed", "0", (100, 0))
@@ -188,6 +190,7 @@ def test_a_scaler_that_goes_in_the_middle_stops_nothing(kind: Kind, ends: str) -
     if ends == "Failed":
         lab.step(an_alert(lab.clock()))
     lab.until(ends)
+    finish(lab)
     assert (lab.weights, lab.target["spec"]["replicas"]) == ((100, 0), 0)
 
 

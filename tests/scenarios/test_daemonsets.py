@@ -49,9 +49,11 @@ def test_resting_is_no_change() -> None:
 
 
 def test_a_daemonset_is_rolled_back() -> None:
-    """An alert takes the traffic, then the pods."""
+    """An alert takes the traffic, and the next event the pods."""
     lab = at(daemons(), "Progressing", 20)
     lab.step(an_alert(lab.clock()))
+    assert (lab.phase, lab.weights, selector(lab.target)) == ("Failed", (100, 0), None)
+    lab.tick()
     assert (lab.phase, lab.weights, selector(lab.target)) == ("Failed", (100, 0), {SCALE_TO_ZERO: "true"})
 
 

@@ -33,6 +33,7 @@ def test_c1_a_revision_is_acknowledged_with_the_phase() -> None:
     lab = at(new_lab(a_canary(analysis={"threshold": 1})), "Progressing", 20)
     lab.prometheus.values["requests_total"] = [50]
     lab.until("Failed")
+    lab.tick()
     lab.prometheus.values.clear()
     lab.push("app:v3")
 
@@ -241,7 +242,9 @@ def test_c25_a_push_back_cancels_the_run() -> None:
     lab = at(new_lab(), "Progressing", 40)
     lab.push("app:v1")
     lab.tick()
-    assert (lab.phase, lab.weights, lab.target["spec"]["replicas"]) == ("Initialized", (100, 0), 0)
+    assert (lab.phase, lab.weights, lab.target["spec"]["replicas"]) == ("Initialized", (100, 0), 1)
+    lab.tick(2)
+    assert lab.target["spec"]["replicas"] == 0
     version = lab.canary["metadata"]["resourceVersion"]
     lab.tick(3)
     assert lab.canary["metadata"]["resourceVersion"] == version

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from handlers.errors import BadCanary, Unavailable
-from handlers.rollout.objects import CANARY, DEPLOYMENT, Ref
+from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, Ref
 from handlers.rollout.objects.ownership import KEEPER
 from handlers.rollout.refusal import REFUSED
 from handlers.step.step import step
@@ -123,14 +123,30 @@ def test_when_the_first_goes_the_second_takes_over(make: Any) -> None:
     assert told(lab, "Taking over app-primary.shop") == (2 if make is adopted else 0)
 
 
-def test_when_the_first_names_another_target_the_second_takes_over() -> None:
-    """A primary that nobody owns is free then."""
+def test_when_the_first_has_moved_to_another_target_the_second_takes_over() -> None:
+    """A primary that nobody owns is free then; so is the Service that clients called, once somebody takes it away."""
     lab = adopted()
     second(lab)
     look(lab, 2)
     lab.edit(MINE, {"spec": {"targetRef": {"name": "elsewhere"}}})
     look(lab, 3)
+    assert "Deployment shop/elsewhere does not exist" in refused(lab, MINE)
+    assert "belongs to Canary app already" in refused(lab)
+    lab.create(DEPLOYMENT, elsewhere())
+    look(lab, 8)
+    assert (lab.phase, refused(lab, MINE)) == ("Initialized", "")
+    assert refused(lab).startswith("spec.service.name: Service shop/app belongs to Canary app already")
+    lab.delete(SERVICE, "app")
+    look(lab, 3)
     assert (lab.get(OTHER)["status"]["phase"], refused(lab)) == ("Initialized", "")
+
+
+def elsewhere() -> dict[str, Any]:
+    """Another Deployment, with labels of its own."""
+    made = a_deployment()
+    made["metadata"]["name"] = "elsewhere"
+    made["spec"]["selector"]["matchLabels"] = made["spec"]["template"]["metadata"]["labels"] = {"app": "elsewhere"}
+    return made
 
 
 def test_when_the_second_names_another_target_it_is_looked_at() -> None:

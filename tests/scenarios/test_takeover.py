@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from handlers.errors import BadCanary
 from handlers.rollout.objects import CANARY as CANARY_KIND
 from handlers.rollout.objects import DEPLOYMENT, annotations
 from handlers.rollout.spec.canary import FINALIZER
@@ -234,17 +233,18 @@ def test_nothing_is_promoted_without_our_own_checks(name: str, row: Row) -> None
 
 
 @pytest.mark.parametrize("row", [[STATUS, "Initialized"], [PRIMARY, "app:v1"]], ids=["at rest", "initializing"])
-def test_a_primary_that_is_selected_by_another_label_is_refused(row: Row) -> None:
-    """Or its Service would lead to no pod; nothing is touched, and the setting is named."""
+def test_a_primary_that_is_selected_by_another_label_is_found_by_that(row: Row) -> None:
+    """Whatever SERINUS_SELECTOR_LABELS says, its Service leads to its pods, and it is not made anew."""
     lab = left(WEIGHTED, point(WEIGHTED, row))
     primary = json.loads(json.dumps(lab.primary).replace('"app": "app-primary"', '"k8s-app": "app-primary"'))
     lab.delete(DEPLOYMENT, "app-primary")
     meta = {key: primary["metadata"][key] for key in ("name", "labels", "ownerReferences")}
     lab.create(DEPLOYMENT, {**primary, "metadata": meta})
-    before = made(lab)
-    with pytest.raises(BadCanary, match=r"label app=, expected app=app-primary; SERINUS_SELECTOR_LABELS"):
-        lab.step()
-    assert made(lab) == before
+    uid = lab.primary["metadata"]["uid"]
+    lab.tick(3)
+    selector = lab.get("v1/services/app-primary")["spec"]["selector"]
+    assert selector == lab.primary["spec"]["selector"]["matchLabels"] == {"k8s-app": "app-primary"}
+    assert lab.primary["metadata"]["uid"] == uid
 
 
 def test_a_deletion_that_flagger_has_begun_is_finished() -> None:

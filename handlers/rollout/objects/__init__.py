@@ -30,6 +30,7 @@ METRIC_TEMPLATE = Kind("flagger.app", "v1beta1", "metrictemplates", "MetricTempl
 ALERT_PROVIDER = Kind("flagger.app", "v1beta1", "alertproviders", "AlertProvider")
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
 DAEMONSET = Kind("apps", "v1", "daemonsets", "DaemonSet")
+STATEFUL_SET = Kind("apps", "v1", "statefulsets", "StatefulSet")
 HPA = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 SERVICE = Kind("", "v1", "services", "Service")

@@ -19,8 +19,11 @@ _KEDAS_OWN = "scaledobject.keda.sh/name"
 _COPIED = ("minReplicas", "maxReplicas", "metrics", "behavior")
 
 
-def primary_scaler(canary: Canary, scaler: Object, existing: Object | None) -> dict[str, Any]:
-    """The copy of `scaler` that scales the primary. Strangers' labels and annotations stay, but for a pause at 0."""
+def primary_scaler(canary: Canary, scaler: Object, existing: Object | None, floor: int = 0) -> dict[str, Any]:
+    """The copy of `scaler` that scales the primary. Strangers' labels and annotations stay, but for a pause at 0.
+
+    `floor`: it gives the primary at least so many replicas, whatever else it is to do.
+    """
     own, ref = canary.autoscaler, canary.primary_scaler
     assert own is not None  # noqa: S101  asked for only where the spec names one
     assert ref is not None  # noqa: S101  the same
@@ -34,6 +37,8 @@ def primary_scaler(canary: Canary, scaler: Object, existing: Object | None) -> d
         del declared[PAUSED]  # a primary held at 0 serves nobody, whoever wrote it
     new = with_metadata(new, labels=declare(new, "labels", kept), annotations=declared)
     body = _scaled_object(spec(scaler), own, canary.target_name) if keda else _hpa(spec(scaler), own)
+    if floor:
+        body |= {"minReplicaCount" if keda else "minReplicas": floor}
     return {**new, "spec": body | {"scaleTargetRef": _primary_ref(spec(scaler), canary)}}
 
 

@@ -14,7 +14,7 @@ from handlers.rollout.objects.ownership import (
     kept_by,
     with_metadata,
 )
-from handlers.rollout.objects.services import kept_ports
+from handlers.rollout.objects.ports import kept_ports
 from handlers.rollout.objects.workloads import PROMOTED
 from handlers.rollout.spec.canary import Canary
 

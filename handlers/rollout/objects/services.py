@@ -1,7 +1,7 @@
 """The three Services: canary and primary, and the apex that clients call. Rules from Flagger's
-router/kubernetes_default.go, `reconcileService`, and canary/util.go, `getPorts`.
+router/kubernetes_default.go, `reconcileService`.
 
-Each function gives the whole Service as it must be. `label` and `value` are those of `workloads.selector_label`.
+Each function gives the whole Service as it must be.
 """
 
 from collections.abc import Mapping
@@ -9,59 +9,95 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.rollout.objects import Object, annotations, labels, spec
-from handlers.rollout.objects.ownership import FLUX_OPT_OUT, declare, generated, last_applied, owned_by, with_metadata
+from handlers.rollout.objects.adopted import adopted_ports
+from handlers.rollout.objects.ownership import (
+    FLUX_OPT_OUT,
+    KEEPER,
+    declare,
+    generated,
+    kept_by,
+    last_applied,
+    owned_by,
+    with_metadata,
+)
+from handlers.rollout.objects.ports import kept_ports, ports_of
+from handlers.rollout.objects.sides import Sides, pod_labels, selects
 from handlers.rollout.spec.canary import Canary, CanaryService, CustomMetadata
 
-_SIDECARS = ("istio-proxy", "envoy")
-_PORT_FIELDS = ("name", "protocol", "port", "targetPort", "appProtocol")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """The workloads behind the Services. `settled`: all pods of the primary are of its newest template."""
+
+    target: Object
+    primary: Object | None
+    sides: Sides
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One of the three Services: its name, what the spec declares for it, and the pods that it leads to."""
+    """One of the three Services: its name, what the spec declares for it, its pods' labels and their workload."""
 
     name: str
     declared: CustomMetadata
-    label: str
-    value: str
+    selector: Mapping[str, str]
+    workload: Object | None
 
 
-def canary_service(canary: Canary, target: Object, label: str, value: str, existing: Object | None) -> dict[str, Any]:
+def canary_service(canary: Canary, behind: Backends, existing: Object | None) -> dict[str, Any]:
     """The Service of the target's pods."""
-    side = _Side(canary.service.canary, canary.service.canary_metadata, label, value)
-    return _service(canary, side, target, existing)
+    service = canary.service
+    side = _Side(service.canary, service.canary_metadata, behind.sides.target, behind.target)
+    return _service(canary, behind, side, existing)
 
 
-def primary_service(canary: Canary, target: Object, label: str, value: str, existing: Object | None) -> dict[str, Any]:
+def primary_service(canary: Canary, behind: Backends, existing: Object | None) -> dict[str, Any]:
     """The Service of the primary's pods."""
-    side = _Side(canary.service.primary, canary.service.primary_metadata, label, f"{value}-primary")
-    return _service(canary, side, target, existing)
+    return _of_primary(canary, behind, canary.service.primary, canary.service.primary_metadata, existing)
 
 
-def apex_service(canary: Canary, target: Object, label: str, value: str, existing: Object | None) -> dict[str, Any]:
-    """The Service that clients call. Where no mesh splits the traffic it leads to the primary's pods."""
-    side = _Side(canary.service.apex, canary.service.apex_metadata, label, f"{value}-primary")
-    return _service(canary, side, target, existing)
+def apex_service(canary: Canary, behind: Backends, existing: Object | None, name: str = "") -> dict[str, Any]:
+    """The Service that clients call, or one of another name that they called before. Where no mesh splits the traffic
+    it leads to the primary's pods.
+    """
+    return _of_primary(canary, behind, name or canary.service.apex, canary.service.apex_metadata, existing)
 
 
-def restored_service(canary: Canary, label: str, value: str, existing: Object) -> dict[str, Any]:
+def _of_primary(
+    canary: Canary, behind: Backends, name: str, declared: CustomMetadata, existing: Object | None
+) -> dict[str, Any]:
+    selector = behind.sides.primary
+    before = spec(existing or {}).get("selector") or {}
+    own = behind.sides.own
+    if not behind.settled and behind.primary and before.get(behind.sides.label) == own[behind.sides.label]:
+        # pods that are about to go may not have all the labels of those that come
+        selector = before if selects(before, pod_labels(behind.primary)) else selector
+    return _service(canary, behind, _Side(name, declared, selector, behind.primary), existing)
+
+
+def restored_service(canary: Canary, sides: Sides, existing: Object) -> dict[str, Any]:
     """The apex Service with its first selector, or else one that leads to the target's pods (its `Finalize`)."""
     first = spec(last_applied(existing)).get("selector")
-    new = {**existing, "spec": {**spec(existing), "selector": first or {label: value}}}
+    new = {**existing, "spec": {**spec(existing), "selector": first or dict(sides.target)}}
     if owned_by(existing, canary):
         return new
-    return with_metadata(new, labels=labels(new), annotations=declare(new, "annotations", {}))
+    kept = {key: value for key, value in declare(new, "annotations", {}).items() if key != KEEPER}
+    return with_metadata(new, labels=labels(new), annotations=kept)
 
 
-def _service(canary: Canary, side: _Side, target: Object, existing: Object | None) -> dict[str, Any]:
+def _service(canary: Canary, behind: Backends, side: _Side, existing: Object | None) -> dict[str, Any]:
     new = generated(canary.service_ref(side.name), canary, existing)
     body = _created(canary.service) if existing is None else spec(existing)
-    ports = kept_ports(_ports(canary.service, target), body.get("ports") or [])
-    new["spec"] = {**body, "selector": {side.label: side.value}, "ports": ports}
+    there = body.get("ports") or []
+    ports = ports_of(canary.service, behind.target, side.workload, there)
     if not owned_by(new, canary):
-        # an adopted Service stays its owner's but for selector and ports, and Flux would undo those
-        return with_metadata(new, labels=labels(new), annotations={**annotations(new), **FLUX_OPT_OUT})
-    own_labels = declare(new, "labels", {**side.declared.labels, side.label: side.name})
+        # an adopted Service stays its owner's but for selector and the Canary's ports, and Flux would undo those
+        new["spec"] = {**body, "selector": dict(side.selector), "ports": adopted_ports(ports, there)}
+        marks = {**annotations(new), **FLUX_OPT_OUT, **kept_by(new, canary)}
+        return with_metadata(new, labels=labels(new), annotations=marks)
+    new["spec"] = {**body, "selector": dict(side.selector), "ports": kept_ports(ports, there)}
+    own_labels = declare(new, "labels", {**side.declared.labels, behind.sides.label: side.name})
     own_annotations = declare(new, "annotations", {**side.declared.annotations, **FLUX_OPT_OUT})
     return with_metadata(
         new,
@@ -83,44 +119,3 @@ def _created(service: CanaryService) -> dict[str, Any]:
     if service.traffic_distribution:
         body["trafficDistribution"] = service.traffic_distribution
     return body
-
-
-def _ports(service: CanaryService, target: Object) -> list[dict[str, Any]]:
-    """The port of the spec, and the discovered ones."""
-    first: dict[str, Any] = {
-        "name": service.port_name,
-        "protocol": "TCP",
-        "port": service.port,
-        "targetPort": service.target_port or service.port,
-    }
-    if service.app_protocol:
-        first["appProtocol"] = service.app_protocol
-    found = _discovered(service, target) if service.port_discovery else {}
-    return [
-        first,
-        *({"name": name, "protocol": "TCP", "port": port, "targetPort": port} for name, port in found.items()),
-    ]
-
-
-def _discovered(service: CanaryService, target: Object) -> dict[str, int]:
-    """The other ports of the target's containers by name; a port without a name is called after its container."""
-    ports: dict[str, int] = {}
-    for container in spec(spec(target).get("template") or {}).get("containers") or ():
-        if container.get("name") in _SIDECARS:
-            continue
-        for index, port in enumerate(container.get("ports") or ()):
-            wanted = service.target_port or service.port
-            if wanted != (port.get("name") if isinstance(wanted, str) else port["containerPort"]):
-                ports[port.get("name") or f"tcp-{container.get('name', '')}-{index}"] = port["containerPort"]
-    return ports
-
-
-def kept_ports(ports: list[dict[str, Any]], existing: list[Object]) -> list[Object]:
-    """Our ports with what the existing ones of the same names have besides, such as node ports; order says nothing."""
-    named = {port.get("name"): port for port in existing}
-    new: list[Object] = []
-    for port in ports:
-        old = named.get(port["name"]) or {}
-        new.append({key: item for key, item in old.items() if key not in _PORT_FIELDS} | port)
-    same = len(new) == len(existing) and all(port in existing for port in new)
-    return existing if same else new

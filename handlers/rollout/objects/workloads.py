@@ -4,10 +4,11 @@ Rules from Flagger's canary/deployment_controller.go and canary/daemonset_contro
 as it must be; the caller sends the difference.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout.objects import DAEMONSET, Object, annotations, labels, metadata, spec
+from handlers.rollout.objects import DAEMONSET, Object, annotations, labels, spec
 from handlers.rollout.objects.configs import NONE, Configs, said, with_copies
 from handlers.rollout.objects.daemonsets import without_scale
 from handlers.rollout.objects.ownership import (
@@ -24,6 +25,7 @@ from handlers.rollout.objects.ownership import (
     without_flux,
 )
 from handlers.rollout.objects.parts import at, each
+from handlers.rollout.objects.sides import Sides, named, sides_of
 from handlers.rollout.snapshot import Options
 from handlers.rollout.spec.canary import Canary
 
@@ -32,38 +34,30 @@ PROMOTED = f"{PREFIX}promoted"
 
 _FOLLOWED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy", "updateStrategy")
 # a paused primary would never roll
+_SCALERS = ("kube-controller-manager", "keda-operator", "keda")
+"""The field managers of what scales workloads by their load."""
 _OWN = ("replicas", "selector", "template", "paused")
 
 
-def selector_label(target: Object, labels: tuple[str, ...]) -> tuple[str, str]:
-    """The label, and its value, that tells the pods of the target from others (getSelectorLabel). Raises BadCanary."""
-    selected = (spec(target).get("selector") or {}).get("matchLabels") or {}
-    for label in labels:
-        if label in selected:
-            return label, selected[label]
-    raise BadCanary(
-        f"spec.targetRef: {_named(target)} selects its pods by "
-        f"{sorted(selected)}; spec.selector.matchLabels must contain one of {', '.join(labels)}"
-    )
-
-
-def create_primary(
-    canary: Canary, target: Object, options: Options, promoted: str, configs: Configs = NONE
+def create_primary(  # noqa: PLR0913  what a version is made of
+    canary: Canary, target: Object, options: Options, promoted: str, configs: Configs = NONE, *, replicas: int = 0
 ) -> dict[str, Any]:
     """A new primary that runs what the target runs (createPrimaryDeployment). `promoted` is the target's revision.
 
+    `replicas`: how many its owner asked for before, for a target that has none now.
+
     Raises BadCanary when the target has no label to select by, or is a DaemonSet that does not roll by itself.
     """
-    label, value = _primary_label(target, options)
+    sides = sides_of(target, None, options.selector_labels)
     _check_strategy(target)
     carried = {key: item for key, item in spec(target).items() if key not in _OWN}
     if canary.target_kind is not DAEMONSET:
-        carried["replicas"] = _replicas(target) or 1
-    carried["selector"] = {"matchLabels": {label: value}}
-    carried["template"] = _template(target, options, configs)
+        carried["replicas"] = _replicas(target) or replicas or 1
+    carried["selector"] = {"matchLabels": dict(sides.primary)}
+    carried["template"] = _template(target, sides, configs)
     new = with_metadata(
         generated(canary.primary, canary, None),
-        labels=copied_labels(labels(target), options.include_label_prefixes) | {label: value},
+        labels=copied_labels(labels(target), options.include_label_prefixes) | sides.own,
         annotations=copied_annotations(annotations(target)) | {PROMOTED: promoted},
     )
     return {**new, "spec": carried}
@@ -79,16 +73,16 @@ def promote_primary(  # noqa: PLR0913, PLR0917  what a version is made of
     The replicas are the target's, unless it has none or the primary has a scaler. Raises BadCanary when the target has
     no label to select by.
     """
-    label, value = _primary_label(target, options)
+    sides = sides_of(target, primary, options.selector_labels)
     kept = {key: item for key, item in spec(primary).items() if key not in _FOLLOWED}
     carried = {key: item for key, item in spec(target).items() if key not in _OWN}
     if (replicas := _replicas(target)) and not canary.autoscaler:
         carried["replicas"] = replicas
-    carried["template"] = _template(target, options, configs)
+    carried["template"] = _template(target, sides, configs)
     followed = copied_annotations(including(annotations(target), options.include_label_prefixes))
     new = with_metadata(
         generated(canary.primary, canary, primary),
-        labels={**labels(primary), **copied_labels(labels(target), options.include_label_prefixes), label: value},
+        labels={**labels(primary), **copied_labels(labels(target), options.include_label_prefixes), **sides.own},
         annotations={**annotations(primary), **followed, PROMOTED: promoted, **kept_by(primary, canary)},
     )
     return {**new, "spec": kept | carried}
@@ -105,15 +99,10 @@ def scale_up_replicas(target: Object, primary: Object) -> int:
     return _replicas(target) or _replicas(primary) or 1
 
 
-def _named(workload: Object) -> str:
-    meta = metadata(workload)
-    return f"{workload.get('kind', 'Deployment')} {meta.get('namespace', '')}/{meta.get('name', '')}"
-
-
 def _check_strategy(target: Object) -> None:
     kind = (spec(target).get("updateStrategy") or {}).get("type") or "RollingUpdate"
     if kind != "RollingUpdate":
-        raise BadCanary(f"spec.targetRef: {_named(target)} must have RollingUpdate strategy but have {kind}")
+        raise BadCanary(f"spec.targetRef: {named(target)} must have RollingUpdate strategy but have {kind}")
 
 
 def wrote_replicas(obj: Object) -> bool:
@@ -126,34 +115,41 @@ def wrote_replicas(obj: Object) -> bool:
     return last is not None and last.get("manager") in ROLLOUT_MANAGERS
 
 
-def _primary_label(target: Object, options: Options) -> tuple[str, str]:
-    label, value = selector_label(target, options.selector_labels)
-    return label, f"{value}-primary"
+def stopped_by_hand(obj: Object) -> bool:
+    """Whether a person, and no scaler, has taken all pods of a workload away."""
+    if spec(obj).get("replicas") != 0:
+        return False
+    writers = [entry for entry in managed_fields(obj) if fields_of(entry, "f:spec", "f:replicas") is not None]
+    last = max(writers, key=lambda entry: entry.get("time") or "", default={})
+    return last.get("manager") not in _SCALERS
 
 
 def _replicas(workload: Object) -> int:
     return int(spec(workload).get("replicas") or 0)
 
 
-def _template(target: Object, options: Options, configs: Configs) -> dict[str, Any]:
+def _template(target: Object, sides: Sides, configs: Configs) -> dict[str, Any]:
     """The target's pod template, told apart by label and by the terms that spread its pods."""
     template = without_scale(spec(target).get("template") or {})
-    label, value = _primary_label(target, options)
     new = with_metadata(
         template,
         # pods keep the labels that a copy of an object drops: network policies and monitors select by them
-        labels=without_flux(labels(template)) | {label: value},
+        labels=without_flux(labels(template)) | sides.own,
         annotations={**copied_annotations(annotations(template)), **said(configs)},
     )
     pod = with_copies(spec(template), configs.copies)
-    return {**new, "spec": _pod_spec(pod, str(metadata(target).get("name", "")), options.selector_labels)}
+    return {**new, "spec": _pod_spec(pod, labels(template), sides.own)}
 
 
-def _pod_spec(pod: Object, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Terms about the target's pods become terms about the primary's (getPrimaryDeploymentTemplateSpec)."""
+def _pod_spec(pod: Object, theirs: Mapping[str, str], own: Mapping[str, str]) -> dict[str, Any]:
+    """Terms about the target's pods become terms about the primary's.
+
+    Flagger renames a value that is the Deployment's name (getPrimaryDeploymentTemplateSpec); here it is any label of
+    the target's own pods (`theirs`) that the primary's have with another value (`own`).
+    """
 
     def term(obj: Object) -> Object:
-        return at(obj, "labelSelector", lambda selector: _selector(selector, name, keys))
+        return at(obj, "labelSelector", lambda selector: _selector(selector, theirs, own))
 
     def anti_affinity(obj: Object) -> Object:
         preferred = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -164,9 +160,9 @@ def _pod_spec(pod: Object, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
     return dict(at(pod, "affinity", lambda affinity: at(affinity, "podAntiAffinity", anti_affinity)))
 
 
-def _selector(selector: Object, name: str, keys: tuple[str, ...]) -> Object:
+def _selector(selector: Object, theirs: Mapping[str, str], own: Mapping[str, str]) -> Object:
     def renamed(key: str, value: Any) -> Any:
-        return f"{value}-primary" if key in keys and value == name else value
+        return own[key] if key in own and theirs.get(key) == value else value
 
     def expression(obj: Object) -> Object:
         return at(obj, "values", lambda values: [renamed(obj["key"], value) for value in values])

@@ -251,6 +251,8 @@ def last_step(s: Snapshot, findings: Findings) -> Decision:
 
 
 def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
+    if s.gap and not s.canary_has_all and s.canary_ready:
+        return _step_aside(s, findings)
     # routes that say more than the state are not put back to a primary without pods
     strayed = s.carried > s.known.weight and not s.primary_can_serve
     route = () if strayed else (Route(s.known.weight, matched=s.known.matched),)
@@ -265,8 +267,24 @@ def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:
             failed=counted(s),
             promoted=s.known.revision,
             deadline=s.now + s.canary.progress_deadline,
+            replicas=s.known.replicas if s.canary.autoscaler or not s.target else s.target.replicas,
         ),
         messages=(*of_findings(s, findings), copying(s)),
+        findings=tuple(findings),
+    )
+
+
+def _step_aside(s: Snapshot, findings: Findings) -> Decision:
+    """The primary will have no pods, or none that its Service leads to, while it gets the new version: what has passed
+    all checks serves meanwhile, and the copy is made in the next step.
+    """
+    text = f"Routing all traffic to canary, {s.primary_text} has no pods to serve while it is updated"
+    return Decision(
+        told="route all traffic to the canary before the copy",
+        intent=Intent.RAISE,
+        actions=(Route(FULL),),
+        state=_advanced(s, phase=Phase.PROGRESSING, weight=FULL, mirrored=False, matched=False),
+        messages=(*of_findings(s, findings), normal(s.known.phase, text)),
         findings=tuple(findings),
     )
 
@@ -289,5 +307,7 @@ def promote_now(s: Snapshot, findings: Findings) -> Decision:
     if stop := held(s, findings):
         return stop
     copy = _copy(s, findings, f"promote: asked for by {commands.PROMOTE}")
+    if copy.intent is not Intent.PROMOTE:
+        return copy
     text = f"Promotion of {s.target_text} asked for by {commands.PROMOTE}, the rest of the analysis is skipped"
     return replace(copy, messages=(normal(s.known.phase, text), *copy.messages))

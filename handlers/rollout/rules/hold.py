@@ -1,12 +1,14 @@
 """Held where it is, by a pause: nothing starts, advances or is promoted; what goes back still does."""
 
+from dataclasses import replace
+
 from handlers.rollout.checks import Findings
-from handlers.rollout.decision import Decision, counted, normal, settle, stepped
+from handlers.rollout.decision import Decision, counted, normal, settle, stepped, waiting
 from handlers.rollout.rules.advance import held
 from handlers.rollout.rules.rollback import as_it_is
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import ACTIVE, HOLD
-from handlers.rollout.state import Message
+from handlers.rollout.state import Intent, Message
 from handlers.rollout.wording import of_findings
 
 
@@ -24,6 +26,25 @@ def hold(s: Snapshot, findings: Findings) -> Decision:
         actions=(as_it_is(s),) if s.known.phase in ACTIVE else (),
         state=stepped(s, failed=counted(s), waiting=f"{HOLD}{s.hold}"),
         messages=(*of_findings(s, findings), *_said(s)),
+        findings=tuple(findings),
+    )
+
+
+def starting(s: Snapshot, findings: Findings) -> Decision:
+    """A canary of which only some pods are ready: it is judged and gets no more traffic, until its deadline."""
+    assert s.target  # noqa: S101  the stage says so
+    why = f"canary {s.canary.target.kind.name.lower()} {s.target_text} not ready: {s.target.why}"
+    held_up = waiting(s, "canary", why, told=f"hold: {why}")
+    if stop := held(s, findings):
+        if stop.intent is Intent.ROLLBACK:
+            return stop
+        return replace(stop, state=replace(stop.state, waiting="canary", deadline=held_up.state.deadline))
+    return replace(
+        held_up,
+        intent=Intent.RAISE,
+        actions=(as_it_is(s),),
+        state=stepped(s, failed=counted(s), waiting="canary", deadline=held_up.state.deadline),
+        messages=(*of_findings(s, findings), *held_up.messages),
         findings=tuple(findings),
     )
 

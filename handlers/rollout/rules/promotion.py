@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from handlers.rollout.actions import Route, ScaleToZero
+from handlers.rollout import facts
+from handlers.rollout.actions import Route, ScalePrimary, ScaleToZero
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import (
     Decision,
@@ -76,6 +77,20 @@ def stuck(s: Snapshot, _: Findings) -> Decision:
     return waiting(s, "primary", text, told=text)
 
 
+def crowded(s: Snapshot, _: Findings) -> Decision:
+    """The primary would get more than its pods can bear: it is given more, and gets the traffic when they are ready."""
+    assert s.primary  # noqa: S101  the stage says so
+    wanted = facts.needed(s, after_promotion_step(s.canary.analysis, s.known.weight))
+    why = f"{s.primary_text} has {s.primary.pods} of the {wanted} pods that the traffic needs"
+    if overdue(s):
+        return promotion_failed(s, why)
+    held = waiting(s, "primary", why, told=why)
+    if s.known.floor == wanted and s.primary.replicas >= wanted:
+        return held
+    actions = (*scaler(s), *((ScalePrimary(wanted),) if s.primary.replicas < wanted else ()))
+    return replace(held, actions=actions, state=replace(held.state, floor=wanted))
+
+
 def _canary_gone(s: Snapshot) -> bool:
     """Whether the canary's traffic meets no pod, while the primary, on the same revision, has some (invariant 1)."""
     return bool(s.carried and s.target and not s.target.pods and s.primary_can_serve)
@@ -120,6 +135,9 @@ def _all_to_canary(s: Snapshot, why: str) -> Decision:
 
 def finalise(s: Snapshot, _: Findings) -> Decision:
     """All traffic is on the primary: take the target's pods away, the rollout is over."""
+    if s.reached:
+        told = "put the routes back, the canary's pods go when every mesh has heard"
+        return Decision(told=told, intent=Intent.SHIFT, actions=(Route(0),), state=stepped(s, weight=0, mirrored=False))
     done = (
         f"Promotion completed! Canary analysis was skipped for {s.target_text}"
         if s.canary.skip_analysis
@@ -129,7 +147,7 @@ def finalise(s: Snapshot, _: Findings) -> Decision:
         told="finish: the target goes to 0, the primary serves",
         intent=Intent.FINALISE,
         actions=(*scaler(s), Route(0), ScaleToZero()),
-        state=stepped(s, phase=Phase.SUCCEEDED, rest=Phase.SUCCEEDED, weight=0, mirrored=False, iterations=0),
+        state=stepped(s, phase=Phase.SUCCEEDED, rest=Phase.SUCCEEDED, weight=0, mirrored=False, iterations=0, floor=0),
         messages=(post_rollout(Phase.SUCCEEDED), normal(Phase.SUCCEEDED, done)),
     )
 
@@ -138,7 +156,7 @@ def holding(s: Snapshot, _: Findings) -> Decision:
     """A promotion failed and the canary serves: shift as soon as the primary recovers (protocol rule 13)."""
     state = s.known
     if s.primary and s.promoted == state.revision:
-        if s.primary.ready:
+        if s.primary.ready and s.primary.pods >= facts.needed(s, 0):
             return _all_to_primary(s, "it has recovered")
         if _canary_gone(s):
             return _all_to_primary(s, "not one pod of the canary is left, the primary has some")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from handlers.rollout import facts
 from handlers.rollout.actions import (
     Action,
     ApexService,
@@ -10,16 +11,18 @@ from handlers.rollout.actions import (
     PauseScaler,
     Route,
     RouteTargets,
+    ScalePrimary,
     ScaleToZero,
     WorkloadServices,
 )
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
 from handlers.rollout.facts import leftover
-from handlers.rollout.rules.scaling import scaler
+from handlers.rollout.rules.scaling import pods_go, scaler
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import HOLD
 from handlers.rollout.state import Intent, Message, Phase
+from handlers.rollout.timing import DRAIN, drained
 
 _SCALER = "autoscaler"
 
@@ -32,8 +35,15 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
             told="make the primary from what runs",
             intent=Intent.BOOTSTRAP,
             meanwhile=replace(s.known, phase=Phase.INITIALIZING),
-            actions=(WorkloadServices(), CreatePrimary(s.target.revision)),
-            state=stepped(s, phase=Phase.INITIALIZING, revision=s.target.revision, promoted=s.target.revision),
+            # what serves goes on serving by the Services that are there until the primary is ready
+            actions=(*(() if s.known.former else (WorkloadServices(),)), CreatePrimary(s.target.revision)),
+            state=stepped(
+                s,
+                phase=Phase.INITIALIZING,
+                revision=s.target.revision,
+                promoted=s.target.revision,
+                replicas=s.target.replicas,
+            ),
             messages=(*_taken_over(s), *(() if s.canary.skip_analysis else _providers(findings))),
             findings=tuple(findings),
         )
@@ -67,17 +77,26 @@ def _providers(findings: Findings) -> tuple[Message, ...]:
 
 
 def _initialized(s: Snapshot) -> Decision:
+    """Pods that had clients go with the next event, those that had none at once."""
+    called = s.reached or bool(s.known.former) or (s.target is not None and s.target.called)
     return Decision(
         told="the primary is ready: Services and routes go to it, the target to 0",
         intent=Intent.BOOTSTRAP,
-        actions=(*scaler(s), WorkloadServices(), ApexService(), RouteTargets(), Route(0), ScaleToZero()),
+        actions=(
+            *scaler(s),
+            *(WorkloadServices(), ApexService(), RouteTargets(), Route(0)),
+            *(() if called else (ScaleToZero(),)),
+        ),
         state=stepped(
             s,
             phase=Phase.INITIALIZED,
             rest=Phase.INITIALIZED,
             weight=0,
+            mirrored=False,
             revision=s.promoted,
             promoted=s.promoted,
+            replicas=s.known.replicas or (s.target.replicas if s.target else 0),
+            waiting=DRAIN if called else "",
         ),
         messages=(normal(Phase.INITIALIZED, f"Initialization done! {s.name}"),),
     )
@@ -86,28 +105,44 @@ def _initialized(s: Snapshot) -> Decision:
 def at_rest(s: Snapshot, _: Findings) -> Decision:
     """Nothing to do. A failed canary whose target went back to the promoted revision has acknowledged it."""
     revision = s.target.revision if s.target else ""
+    draining = s.known.waiting == DRAIN and not drained(s.known, s.now, s.canary.analysis.interval)
+    waiting_for = DRAIN if draining else ""
     if s.known.phase is Phase.FAILED and revision == s.promoted and s.known.revision != revision:
         told = "the target is back at the promoted revision"
-        return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted, waiting=""))
+        return Decision(told=told, state=settle(s, revision=revision, promoted=s.promoted, waiting=waiting_for))
     decision = nothing(s, "nothing to do")
-    if s.known.waiting == _SCALER or s.known.waiting.startswith(HOLD):  # it is there again, or has been taken back
-        return replace(decision, state=settle(s, waiting=""))
+    if s.known.waiting in (DRAIN, _SCALER) or s.known.waiting.startswith(HOLD):  # it is over, there, or taken back
+        return replace(decision, state=settle(s, waiting=waiting_for))
     return decision
 
 
 def adrift(s: Snapshot, findings: Findings) -> Decision:
     """Somebody changed what we make, or a step ended half-way: put it back (protocol rule 14)."""
     actions: list[Action] = [*scaler(s), CopyConfigs(), WorkloadServices(), ApexService(), RouteTargets()]
+    state = at_rest(s, findings).state
     if s.primary_can_serve:
         actions.append(Route(0))
         if s.scaler_awake:
             actions.append(PauseScaler())
-        if leftover(s):
+        if s.reached:  # its pods go with the next event, after every mesh has heard of the route
+            state = replace(state, waiting=DRAIN, stepped=s.now, mirrored=False)
+        elif leftover(s):
             actions.append(ScaleToZero())
     elif s.routes:  # whoever serves now goes on serving
         actions.append(Route(s.routes.canary, s.routes.mirrored, s.routes.matched))
-    state = at_rest(s, findings).state
     return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state)
+
+
+def asked_for(s: Snapshot, _: Findings) -> Decision:
+    """The target's owner has given a target at rest other replicas: they are for whoever serves, the primary."""
+    replicas = facts.asked_for(s)
+    text = f"{s.target_text} is at rest and was given {replicas} replicas: {s.primary_text} has them now"
+    return Decision(
+        told=text,
+        actions=(ScalePrimary(replicas), ScaleToZero()),
+        state=settle(s, replicas=replicas),
+        messages=(normal(s.known.phase, text),),
+    )
 
 
 def astray(s: Snapshot, _: Findings) -> Decision:
@@ -158,10 +193,11 @@ def reverted(s: Snapshot, _: Findings) -> Decision:
     return Decision(
         told="cancel: the target is back at the promoted revision",
         intent=Intent.CANCEL,
-        actions=(Route(0), ScaleToZero()),
+        actions=(Route(0), *pods_go(s)),
         state=stepped(
             s,
             phase=s.known.rest,
+            waiting=DRAIN if s.reached else "",
             weight=0,
             mirrored=False,
             iterations=0,

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from handlers.rollout import commands
-from handlers.rollout.actions import Route, ScaleToZero, ScaleUp
+from handlers.rollout.actions import Route, ScaleUp
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, overdue, post_rollout, settle, stepped, waiting, warning
+from handlers.rollout.rules.scaling import pods_go
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import ALERTS_KEPT, Intent, Message, Phase, State
+from handlers.rollout.timing import DRAIN
 from handlers.rollout.weights import FULL
 
 HELD = "rollback"
@@ -22,7 +24,8 @@ def as_it_is(s: Snapshot) -> Route:
 def roll_back(
     s: Snapshot, why: str, *, said: tuple[Message, ...] = (), findings: Findings = (), failed: int | None = None
 ) -> Decision:
-    """Routes first, then the target, then Failed (protocol rule 6). `failed`: the count to show on the way.
+    """Routes first, then Failed, then the target, with the next event (protocol rule 6). `failed`: the count to show on
+    the way.
 
     While the canary carries traffic and the primary has no ready pod it is not begun: 503, and every event tries again.
     """
@@ -35,8 +38,8 @@ def roll_back(
         told=f"roll back: {why}",
         intent=Intent.ROLLBACK,
         meanwhile=replace(s.known, failed=count, alerts=state.alerts),
-        actions=(Route(0), ScaleToZero()),
-        state=state,
+        actions=(Route(0), *pods_go(s)),
+        state=replace(state, waiting=DRAIN if s.reached else ""),
         reasons=said,
         messages=(warning(Phase.FAILED, f"Canary failed! Scaling down {s.name}"), _post_rollout(s)),
         findings=tuple(findings),

@@ -9,7 +9,7 @@ from handlers.rollout.spec.fields import Field
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST = 63 - len("-primary")
-_SCALER_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+SCALER_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _SCALER_LONGEST = 253 - len("-primary")
 _TARGETS = {kind.name: kind for kind in (DEPLOYMENT, DAEMONSET, SERVICE)}
 _SCALERS = {kind.name: kind for kind in (HPA, SCALED_OBJECT)}
@@ -51,7 +51,7 @@ def autoscaler(spec: Field, scaled: Kind) -> Autoscaler | None:
     if kind is None:
         raise spec["kind"].bad(f"one of {', '.join(_SCALERS)}")
     name = spec["name"].required()
-    if not _SCALER_NAME.fullmatch(name) or len(name) > _SCALER_LONGEST:
+    if not SCALER_NAME.fullmatch(name) or len(name) > _SCALER_LONGEST:
         raise spec["name"].bad(f"a DNS name of at most {_SCALER_LONGEST} characters")
     own = spec["primaryScalerReplicas"]
     return Autoscaler(

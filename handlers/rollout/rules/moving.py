@@ -1,0 +1,93 @@
+"""Another target, another Service: what serves goes on serving until the new one can, and then what was before goes.
+
+A step at a time: the run that is under way ends; the new one is bootstrapped; traffic moves; former routes go; former
+Services and workloads go, once every mesh has heard that no route leads to them.
+"""
+
+from dataclasses import replace
+
+from handlers.rollout.actions import RemoveFormer, RemoveRoutes, Route, ScaleToZero
+from handlers.rollout.checks import Findings
+from handlers.rollout.commands import UNDECIDED
+from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting
+from handlers.rollout.facts import leftover
+from handlers.rollout.identity import Identity
+from handlers.rollout.snapshot import Snapshot
+from handlers.rollout.state import Intent, Phase
+from handlers.rollout.timing import DRAIN, drained
+
+
+def moving_on(s: Snapshot, _: Findings) -> Decision:
+    """In the middle of a run: it ends first, and the primary serves."""
+    if s.carried and not s.primary_can_serve:
+        return waiting(s, "primary", s.primary_trouble, told=s.primary_trouble, timed=False)
+    text = f"Rollout cancelled, {_names(s)}"
+    return Decision(
+        told=f"cancel: {_names(s)}",
+        intent=Intent.CANCEL,
+        actions=(Route(0),),
+        state=stepped(
+            s,
+            phase=s.known.rest if s.known.phase in UNDECIDED else s.known.phase,
+            weight=0,
+            mirrored=False,
+            iterations=0,
+            failed=0,
+            revision=s.promoted,
+            promoted=s.promoted,
+            waiting=DRAIN,
+        ),
+        messages=(normal(s.known.phase, text),),
+    )
+
+
+def _names(s: Snapshot) -> str:
+    assert s.destination  # noqa: S101  the stage says so
+    there = s.destination
+    return f"the Canary names {there.target} and Service {there.service.apex} by now"
+
+
+def moving(s: Snapshot, _: Findings) -> Decision:
+    """At rest: the pods that the last run has left go, and the new one begins."""
+    if not drained(s.known, s.now, s.canary.analysis.interval):
+        return nothing(s, "wait until every mesh has heard that no request goes to the canary")
+    assert s.destination  # noqa: S101  the stage says so
+    serves = s.primary_text if s.primary else s.target_text
+    text = f"Moving {s.name}: {_names(s)}; {serves} goes on serving until the new primary is ready"
+    before, apex = Identity.of(s.canary), s.canary.service.apex
+    called = tuple(name for name in s.known.apexes if name != s.destination.service.apex)
+    state = stepped(
+        s,
+        phase=Phase.INITIALIZING,
+        rest=Phase.INITIALIZED,
+        weight=0,
+        mirrored=False,
+        iterations=0,
+        failed=0,
+        revision="",
+        promoted="",
+        replicas=0,
+        identity=str(Identity.of(s.destination)),
+        former=_without(s, (*s.known.former, str(before))),
+        apexes=called if apex == s.destination.service.apex else tuple(dict.fromkeys((*called, apex))),
+    )
+    actions = (ScaleToZero(),) if leftover(s) else ()
+    said = (normal(state.phase, text),)
+    return Decision(told=text, intent=Intent.CANCEL, actions=actions, state=state, messages=said)
+
+
+def _without(s: Snapshot, former: tuple[str, ...]) -> tuple[str, ...]:
+    """Those before, without the one that it is going to be."""
+    assert s.destination  # noqa: S101  the stage says so
+    now = str(Identity.of(s.destination))
+    return tuple(dict.fromkeys(one for one in former if one != now))
+
+
+def moved(s: Snapshot, _: Findings) -> Decision:
+    """Traffic has moved: former routes go first, and what they led to with the next event."""
+    if s.left:
+        state = stepped(s, waiting=DRAIN)
+        return Decision(told="take away the routes of before the move", actions=(RemoveRoutes(),), state=state)
+    state = replace(settle(s, former=(), waiting=""), stepped=s.known.stepped)
+    told = "take away what was made before the move, for nothing leads to it"
+    return Decision(told=told, actions=(RemoveFormer(),), state=state)

@@ -1,0 +1,73 @@
+"""Finds out whether what is made for a Canary differs from what it declares, and what will differ after a copy."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from handlers.rollout.actions import Action, ApexService, PrimaryScaler, Route, RouteTargets, WorkloadServices
+from handlers.rollout.objects import SERVICE, Ref, merge_patch, spec
+from handlers.rollout.objects.services import apex_service, primary_service
+from handlers.rollout.stages import ACTIVE
+from handlers.rollout.state import Phase, State
+from handlers.step.act import behind, rendered
+from handlers.step.scene import Scene
+
+DECLARED: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
+"""What is compared with the cluster to find drift, with the route at the weights that it has."""
+
+
+def with_drift(scene: Scene) -> Scene:
+    """The scene, knowing whether what we make differs from what the spec says."""
+    if not _comparable(scene):
+        return scene
+    found, route = set(outdated(scene, scene.snapshot.known)), scene.canary.route_ref
+    if _running(scene.snapshot.known):
+        drift = replace(scene.snapshot, drift=bool(found - {route}), rerouted=route in found)
+    else:
+        drift = replace(scene.snapshot, drift=bool(found or scene.stale_copies))
+    return replace(scene, snapshot=drift)
+
+
+def _running(standing: State) -> bool:
+    return standing.phase in ACTIVE or standing.phase is Phase.WAITING
+
+
+def _comparable(scene: Scene) -> bool:
+    """Whether all is known that the objects follow from."""
+    return scene.moving is None and scene.found(scene.canary.target) is not None
+
+
+def outdated(scene: Scene, standing: State) -> Iterator[Ref]:
+    """The objects that were read and that are not as the Canary, with a state, wants them."""
+    if not _comparable(scene):
+        return
+    # the primary's scaler is left alone in the middle of a run
+    declared = DECLARED[1:] if _running(standing) else DECLARED
+    for action in (*declared, *_route(scene, standing)):
+        for ref, new in rendered(scene, action, standing):
+            old = scene.found(ref)
+            if old is None or merge_patch(old, new):
+                yield ref
+
+
+def _route(scene: Scene, standing: State) -> tuple[Action, ...]:
+    """In the middle of a run the route has the weight of the state, at rest it is healed for itself."""
+    if standing.phase in ACTIVE:
+        return (Route(standing.weight, standing.mirrored, standing.matched),)
+    routes = scene.snapshot.routes
+    return (Route(routes.canary, routes.mirrored, routes.matched),) if routes else ()
+
+
+def after_copy(scene: Scene) -> Iterator[Ref]:
+    """The Services of the primary that will have to be written once it has the version of the target."""
+    target, primary = scene.found(scene.canary.target), scene.found(scene.canary.primary)
+    if not _comparable(scene) or scene.canary.target_kind is SERVICE or target is None or primary is None:
+        return
+    labels = spec(primary)["template"]["metadata"].get("labels") or {}
+    meta = {"metadata": {**(spec(target)["template"].get("metadata") or {}), "labels": labels}}
+    copied = {**primary, "spec": {**spec(primary), "template": {**spec(target)["template"], **meta}}}
+    service, workloads = scene.canary.service, behind(scene, copied)
+    for name, render in ((service.primary, primary_service), (service.apex, apex_service)):
+        ref = scene.canary.service_ref(name)
+        existing = scene.objects.get(ref)
+        if existing is not None and spec(render(scene.canary, workloads, existing)) != spec(existing):
+            yield ref

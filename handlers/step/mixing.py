@@ -1,0 +1,156 @@
+"""Before traffic goes anywhere: do the Services find the pods of their own side, and of no other workload (invariant
+13)? Can traffic move to the target and the Service that the spec names?
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from handlers.errors import BadCanary, Forbidden
+from handlers.rollout.due import OUTDATED
+from handlers.rollout.identity import formers
+from handlers.rollout.objects import (
+    CANARY,
+    DAEMONSET,
+    DEPLOYMENT,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+    Object,
+    Ref,
+    annotations,
+)
+from handlers.rollout.objects.adopted import contradictions
+from handlers.rollout.objects.ownership import KEEPER, owned_by
+from handlers.rollout.objects.sides import named, pod_labels, selects, sides_of
+from handlers.rollout.refusal import rival
+from handlers.rollout.snapshot import CauseKind, Options
+from handlers.rollout.spec.canary import Canary
+from handlers.rollout.state import Phase
+from handlers.step.lists import ref_to
+from handlers.step.ports import World
+from handlers.step.scene import WORKLOADS, Found, Scene, population
+from handlers.step.wanted import Wanted
+
+_KINDS = (DEPLOYMENT, DAEMONSET, STATEFUL_SET)
+"""Whose pods a Service may meet; Jobs, which end, are not among them."""
+
+
+def with_doubts(world: World, scene: Scene) -> Scene:
+    """The scene, knowing whether the Services would lead to other pods than they should, and where traffic can move to.
+
+    Raises BadCanary before anything is made for a Canary that cannot be served.
+    """
+    if scene.canary.deleting or scene.snapshot.cause.kind is CauseKind.ALERT:
+        return scene
+    if scene.moving is not None:
+        return _with_destination(world, scene, scene.moving)
+    if _is_new(scene):
+        check_adoption(scene.canary, scene.objects, scene.options)
+    if not _in_doubt(scene):
+        return scene
+    who, there = others(world, scene.canary.namespace)
+    why = strangers(scene.canary, scene.objects, scene, there)
+    if why and _is_new(scene):
+        raise BadCanary(why)
+    return replace(scene, population=who, snapshot=replace(scene.snapshot, mixed=why))
+
+
+def _is_new(scene: Scene) -> bool:
+    """Whether nothing has been made yet."""
+    known, primary = scene.snapshot.state, scene.snapshot.primary
+    young = known is None or known.phase is Phase.INITIALIZING
+    return young and scene.snapshot.inherited is None and not (primary and primary.promoted)
+
+
+def _in_doubt(scene: Scene) -> bool:
+    """Whether anything has changed that the Services' pods follow from: a workload came or went, a version is new."""
+    known, target = scene.snapshot.known, scene.snapshot.target
+    if target is None or scene.canary.target_kind is SERVICE:
+        return False
+    if _is_new(scene):
+        return True
+    before = known.observed.get(WORKLOADS, "")
+    changed = before == OUTDATED or (bool(scene.seen) and scene.seen.get(WORKLOADS, "") != before)
+    return changed or target.revision not in (known.revision, scene.snapshot.promoted)
+
+
+def others(world: World, namespace: str) -> tuple[str, dict[Ref, Object]]:
+    """Who has pods in a namespace: a hash of it, and the workloads. A kind that may not be read has none."""
+
+    def listed(kind: Kind) -> list[tuple[Ref, Object]]:
+        try:
+            return [(ref_to(kind, item), item) for item in world.cluster.list(kind, namespace)]
+        except Forbidden:
+            return []
+
+    found = world.together([partial(listed, kind) for kind in _KINDS])
+    return population(item for _, item in found[0]), {ref: item for items in found for ref, item in items}
+
+
+def strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> str:
+    """Which other workloads have pods that a Service of this Canary would lead to, in a sentence; empty for none."""
+    target, primary = objects.get(canary.target), objects.get(canary.primary)
+    if target is None:
+        return ""
+    sides = sides_of(target, primary, scene.options.selector_labels)
+    before = formers(scene.canary, scene.snapshot.known)
+    own = {ref for one in (canary, scene.canary, *before) for ref in (one.target, one.primary)}
+    for ref, workload in sorted(there.items(), key=lambda item: str(item[0])):
+        for selector in (sides.target, sides.primary):
+            if ref not in own and selects(selector, pod_labels(workload)):
+                found = named({**workload, "kind": ref.kind.name})
+                return (
+                    f"spec.targetRef: a Service for {canary.target} would lead to pods of {found} as well, for these "
+                    f"have all of its labels {dict(selector)}; give one of the two a label of its own, in "
+                    "spec.selector.matchLabels and in its pods"
+                )
+    return ""
+
+
+def check_adoption(canary: Canary, objects: Found, options: Options) -> None:
+    """Raise BadCanary when Services of the Canary's names are there that cannot be made its own without an outage."""
+    target, primary = objects.get(canary.target), objects.get(canary.primary)
+    if target is None or canary.target_kind is SERVICE:
+        return
+    sides_of(target, primary, options.selector_labels)
+    if why := "; ".join(_contradictions(canary, objects, target, primary)):
+        raise BadCanary(why)
+
+
+def _contradictions(canary: Canary, objects: Found, target: Object, primary: Object | None) -> Iterator[str]:
+    service = canary.service
+    for name in (service.apex, service.primary, service.canary):
+        ref = canary.service_ref(name)
+        existing = objects.get(ref)
+        if existing is not None and not owned_by(existing, canary) and KEEPER not in annotations(existing):
+            yield from contradictions(canary, target, primary, ref, existing)
+
+
+def _with_destination(world: World, scene: Scene, moving: Canary) -> Scene:
+    """The scene with the Canary that its spec says, or with the reason that traffic cannot move there."""
+    try:
+        _check_destination(world, scene, moving)
+    except BadCanary as error:
+        serves = f"Service {scene.canary.service.apex} goes on leading to {scene.canary.primary}"
+        return replace(scene, snapshot=replace(scene.snapshot, mixed=f"{error}; until then {serves}"))
+    return replace(scene, snapshot=replace(scene.snapshot, destination=moving))
+
+
+def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
+    if SERVICE in (moving.target_kind, scene.canary.target_kind):
+        raise BadCanary(
+            f"spec.targetRef: {moving.target}, and this Canary is about {scene.canary.target}: traffic cannot move "
+            "between a workload and a Service without an outage; make another Canary, with another Service"
+        )
+    refs = Wanted(canary=moving, known=None, router=scene.router, moving=False, back=False).everything
+    objects = dict(zip(refs, world.read(refs), strict=True))
+    if objects[moving.target] is None:
+        raise BadCanary(f"spec.targetRef: {moving.target} does not exist; make it, or name another")
+    find = partial(Ref, CANARY, moving.namespace)
+    if why := rival(moving, objects, lambda name: world.cluster.get(find(name))):
+        raise BadCanary(why)
+    check_adoption(moving, objects, scene.options)
+    _, there = others(world, moving.namespace)
+    if why := strangers(moving, objects, scene, there):
+        raise BadCanary(why)
