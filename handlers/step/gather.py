@@ -52,6 +52,8 @@ def gather(  # noqa: PLR0913  each is known to another caller
     if few and not _waits(canary, objects):
         objects |= _read(world, [one for one in refs if one not in objects], "")[0]
     canary = _alone(world, canary, objects[canary.primary])
+    if not back:
+        router.check_adoption(canary, objects.get(canary.route_ref))
     configs, more = _configs(world, canary, known, objects, back=back)
     objects |= more
     known = _knowing(known, configs)
