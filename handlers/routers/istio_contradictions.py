@@ -7,7 +7,7 @@ from typing import Any
 from handlers.errors import BadCanary
 from handlers.rollout.objects import Object
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.spec.match import refuse_conflicts
+from handlers.rollout.spec.match import MATCH, refuse_conflicts
 from handlers.routers.istio_adopted import delegate
 from handlers.routers.istio_parts import PROTOCOLS, Part, Parts, leads_to_apex, ours, parts, protocols
 from handlers.routers.istio_rules import declared
@@ -47,8 +47,9 @@ def _fields(canary: Canary, part: Part) -> Iterator[str]:
 def _matches(canary: Canary, part: Part) -> Iterator[str]:
     """A test's or testers' condition about the same thing as the rule's match: no rule of ours can say both."""
     ref = canary.route_ref
-    where = f"{part.where}.match of {ref.kind.name} {ref.namespace}/{ref.name}"
-    for narrow, path in ((canary.analysis.match, "spec.analysis.match"), (canary.testers, "metadata.annotations")):
+    where = f"{ref.kind.name} {ref.namespace}/{ref.name} {part.where}.match"
+    testers = f"metadata.annotations[{MATCH}]"
+    for narrow, path in ((canary.analysis.match, "spec.analysis.match"), (canary.testers, testers)):
         try:
             refuse_conflicts(narrow, part.matches or (), path, where)
         except BadCanary as error:
