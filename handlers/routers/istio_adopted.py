@@ -8,19 +8,19 @@ from handlers.rollout.objects import Object
 from handlers.rollout.spec.canary import Canary, CanaryService
 from handlers.rollout.weights import Split
 from handlers.routers import istio_rules
-from handlers.routers.istio_parts import PROTOCOLS, Part, Parts, leads_to_apex, ours, parts, protocols, rendered
+from handlers.routers.istio_parts import PROTOCOLS, Part, Parts, leads_to_apex, ours, parts, protocols, rendered, split
 
 MESH = "mesh"
 _HARMLESS = ("name", "match", "timeout", "retries")
 """Fields of a rule that change no answer for whom it comes to apply to."""
 
 
-def adopted(canary: Canary, split: Split, body: Object, first: Object | None) -> dict[str, Any]:
+def adopted(canary: Canary, wanted: Split, body: Object, first: Object | None) -> dict[str, Any]:
     """The spec with the traffic of its rules for the apex split; `first`: the one that it had before."""
     found = with_appended(canary, parts(canary, body, first))
     reach = _reach(canary, body, found)
     through = replace(canary, service=_reached(canary.service, reach))
-    rules = {key: list(_rules(through, key, found[key], split)) for key in PROTOCOLS}
+    rules = {key: list(_rules(through, key, found[key], wanted)) for key in PROTOCOLS}
     return {key: value for key, value in body.items() if key not in PROTOCOLS} | {
         **reach,
         **{key: made for key, made in rules.items() if made or (key in body and not body[key])},
@@ -40,12 +40,18 @@ def with_appended(canary: Canary, found: Parts) -> Parts:
 def users(canary: Canary, body: Object, first: Object | None) -> Object | None:
     """The spec as the user has it: the first one, or, since his rules lead to the apex again, what is there now.
 
-    None where nobody knows it.
+    None where nobody knows it: what was read from the cluster in the meantime and applied again is no first spec.
     """
-    rules = [rule for key in PROTOCOLS for rule in body.get(key) or ()]
+    if first is not None and any(split(canary, rule) for rule in _every(first)):
+        first = None
+    rules = _every(body)
     if any(rendered(canary, rule) for rule in rules) and not any(leads_to_apex(canary, rule) for rule in rules):
         return first
     return unsplit(canary, body, first)
+
+
+def _every(body: Object) -> list[Object]:
+    return [rule for key in PROTOCOLS for rule in body.get(key) or ()]
 
 
 def unsplit(canary: Canary, body: Object, first: Object | None) -> Object:
@@ -59,16 +65,16 @@ def delegate(body: Object) -> bool:
     return not body.get("hosts")
 
 
-def _rules(canary: Canary, key: str, found: tuple[Part, ...], split: Split) -> Iterator[Object]:
+def _rules(canary: Canary, key: str, found: tuple[Part, ...], wanted: Split) -> Iterator[Object]:
     """Foreign rules as they are; what leads to the apex by the Canary's protocol is shared out."""
     for part in found:
         if part.ours and key in protocols(canary):
-            yield from _shared(canary, key, part, split)
+            yield from _shared(canary, key, part, wanted)
         else:
             yield from part.plain
 
 
-def _shared(canary: Canary, key: str, part: Part, split: Split) -> Iterator[Object]:
+def _shared(canary: Canary, key: str, part: Part, wanted: Split) -> Iterator[Object]:
     """Our rules in the place of one of the user's."""
     fields, service = part.fields, canary.service
     said = replace(
@@ -81,7 +87,7 @@ def _shared(canary: Canary, key: str, part: Part, split: Split) -> Iterator[Obje
         cors_policy=fields.get("corsPolicy") or service.cors_policy,
     )
     kept = {name: value for name, value in fields.items() if name not in istio_rules.FIELDS or name == "rewrite"}
-    [made] = istio_rules.rules(replace(canary, service=said), split).values()
+    [made] = istio_rules.rules(replace(canary, service=said), wanted).values()
     for rule in made:
         # of connections, a rule says ports and addresses, which are not those of requests
         base = {**kept, **rule} if key == "http" else {**rule, **fields}

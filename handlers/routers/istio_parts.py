@@ -78,6 +78,11 @@ def rendered(canary: Canary, rule: Object) -> bool:
     return canary.service.primary in found and len(found) == len(rule.get("route") or ())
 
 
+def split(canary: Canary, rule: Object) -> bool:
+    """Whether a rule leads to both sides and nowhere else: its weights are ours, whoever has written it."""
+    return rendered(canary, rule) and len(rule["route"]) > 1
+
+
 def _hosts(rule: Object) -> Iterator[str]:
     return (str((target.get("destination") or {}).get("host", "")) for target in rule.get("route") or ())
 
@@ -105,10 +110,15 @@ Known = Sequence[Object] | None
 
 
 def _written(canary: Canary, rules: Sequence[Object], known: Known) -> list[int]:
-    """The rules that we or Flagger have written; what the user leads to a side is in the first spec, as it is."""
+    """The rules that we or Flagger have written; what the user leads to the primary is in the first spec, as it is."""
+    theirs = known or ()
     if known is None and any(leads_to_apex(canary, rule) for rule in rules):
-        return []
-    return [index for index, rule in enumerate(rules) if rendered(canary, rule) and rule not in (known or ())]
+        theirs = rules
+    return [
+        index
+        for index, rule in enumerate(rules)
+        if split(canary, rule) or (rendered(canary, rule) and rule not in theirs)
+    ]
 
 
 def _mains(canary: Canary, rules: Sequence[Object], written: list[int], known: Known) -> dict[int, Object | None]:

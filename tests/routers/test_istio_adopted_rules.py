@@ -1,12 +1,9 @@
 """A VirtualService that was there before: what served goes on serving, and only what leads to the apex is ours."""
 
-import copy
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from handlers.rollout.objects import annotations, merge_patch
 from handlers.rollout.spec.canary import Canary
@@ -31,6 +28,8 @@ API: dict[str, Any] = {
         {"destination": {"host": FULL_NAME, "port": {"number": 80}}, "headers": {"request": {"set": {"x": "1"}}}}
     ],
 }
+
+KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def there(*http: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -203,6 +202,26 @@ def test_what_flagger_made_of_a_virtual_service_goes_on() -> None:
     assert back["spec"] == before
 
 
+@pytest.mark.parametrize("weight", [0, 40])
+def test_what_was_read_from_the_cluster_and_applied_again_is_ours(weight: int) -> None:
+    """`kubectl apply` keeps our own rules as a first spec then: they are moved on all the same, and lead home."""
+    live = at(weight, there(LEGACY, API, APEX))
+    live["metadata"]["annotations"] = {KUBECTL: json.dumps({"spec": live["spec"]})}
+    made = at(60, live)
+    assert [shares(rule) for rule in made["spec"]["http"]] == [{"legacy": 100}, split(60), split(60)]
+    assert made["spec"]["http"][1]["rewrite"] == API["rewrite"]
+    [(_, back)] = istio.restored(canary(), {canary().route_ref: made})
+    assert [shares(rule) for rule in back["spec"]["http"]] == [{"legacy": 100}, {"podinfo": 100}, {"podinfo": 100}]
+
+
+def test_a_split_that_the_user_made_is_taken_up() -> None:
+    """Its weights are the Canary's from then on, wherever it stands among his rules."""
+    by_hand = {"match": [{"uri": {"prefix": "/a"}}], "route": at(30, there(APEX))["spec"]["http"][0]["route"]}
+    made = at(0, there(by_hand, APEX))
+    assert [shares(rule) for rule in made["spec"]["http"]] == [split(0), split(0)]
+    assert merge_patch(made, at(0, made)) == {}
+
+
 def test_a_mirror_of_the_users_is_not_taken_for_ours() -> None:
     """It stays, and the canary is not said to be mirrored to."""
     mirrored = {**APEX, "mirror": {"host": "shadow"}, "mirrorPercentage": {"value": 5}}
@@ -231,61 +250,3 @@ def test_connections_are_shared_out_as_well() -> None:
     assert "http" not in made["spec"]
     assert istio.weights(spec, made) == Weights(75, 25)
     assert merge_patch(made, at(25, made, spec)) == {}
-
-
-BASES = st.sampled_from([APEX, API, {"match": [{"uri": {"prefix": "/x"}}, {"port": 80}], **APEX}])
-FOREIGN = st.sampled_from(
-    [LEGACY, MOVED, {"name": "w", "match": [{"port": 1}], "route": [{"destination": {"host": "w"}}]}]
-)
-CANARIES = (
-    canary(),
-    canary(service={"retries": {"attempts": 2}, "hosts": ["b.example.com"], "gateways": ["istio-system/other"]}),
-    canary(iterations=3, match=[INSIDER]),
-    canary(sessionAffinity=COOKIE),
-    canary(mirror=True),
-    canary(annotations={MATCH: json.dumps([INSIDER])}),
-)
-
-
-@st.composite
-def http_rules(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Rules for the apex, each match once, among foreign ones."""
-    bases = draw(st.lists(BASES, max_size=3, unique_by=lambda rule: str(rule.get("match"))))
-    rules = [*bases, *draw(st.lists(FOREIGN, max_size=3))]
-    return draw(st.permutations(rules))
-
-
-@st.composite
-def splits(draw: st.DrawFn, spec: Canary) -> Split:
-    """What a step may want of a Canary's route."""
-    weight = draw(st.integers(0, 100))
-    matched = bool(spec.analysis.match) and draw(st.booleans())
-    cookie = draw(st.sampled_from(["", "flagger-cookie=abc"])) if spec.analysis.affinity else ""
-    previous = draw(st.sampled_from(["", "flagger-cookie=old"])) if spec.analysis.affinity else ""
-    testers = draw(st.booleans())
-    if spec.analysis.mirror and draw(st.booleans()):
-        return Split(weight=0, mirrored=True)
-    return Split(weight=weight, matched=matched, cookie=cookie, previous_cookie=previous, testers=testers)
-
-
-@given(data=st.data(), http=http_rules(), spec=st.sampled_from(CANARIES), gateways=st.sampled_from([None, ["gw"]]))
-def test_whatever_is_adopted_is_kept_read_and_given_back(
-    data: st.DataObject, http: list[dict[str, Any]], spec: Canary, gateways: list[str] | None
-) -> None:
-    """Whatever the way: foreign rules and hosts stay in order, weights read back, a second time nothing is written."""
-    before = there(*http, gateways=gateways)
-    untouched, live = copy.deepcopy(before), before
-    for _ in range(data.draw(st.integers(1, 3))):
-        wanted = data.draw(splits(spec))
-        live = istio.route(spec, wanted, live)
-        foreign = [rule for rule in http if "podinfo" not in str(rule)]
-        assert [rule for rule in live["spec"]["http"] if "podinfo" not in str(rule)] == foreign
-        assert live["spec"]["hosts"][:1] == ["shop.example.com"]
-        assert live["spec"]["gateways"][: len(gateways or [])] == (gateways or [])
-        assert merge_patch(live, istio.route(spec, wanted, live)) == {}
-        matched = wanted.matched or (bool(spec.analysis.match) and not wanted.weight)
-        weight = Weights(100 - wanted.weight, wanted.weight, wanted.mirrored, matched)
-        assert istio.weights(spec, live) == weight
-    [(_, back)] = istio.restored(spec, {spec.route_ref: live})
-    assert back["spec"] == untouched["spec"]
-    assert before == untouched

@@ -100,3 +100,11 @@ def test_an_adopted_route_is_given_back(kept: Any, rules: list[Any]) -> None:
     ((ref, back),) = istio.restored(canary(), {canary().route_ref: theirs})
     assert ref == canary().route_ref
     assert back["spec"]["http"] == rules
+
+
+def test_a_manifest_that_kubectl_keeps_and_nobody_can_read_is_no_first_spec() -> None:
+    """What leads to the sides leads to the apex Service then."""
+    theirs = routed(canary(), 20, mirrored=False, existing=None)
+    theirs["metadata"] = {"name": "podinfo", "namespace": "default", "annotations": {KUBECTL: "{"}}
+    ((_, back),) = istio.restored(canary(), {canary().route_ref: theirs})
+    assert back["spec"]["http"] == [{"route": [{"destination": {"host": "podinfo"}, "weight": 100}]}]
