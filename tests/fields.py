@@ -102,7 +102,7 @@ SERVICE = (
     Row("service.gatewayRefs.*", _NOT_ISTIO, _OTHER_MESH),
     Row(
         "service.hosts",
-        "Hosts of the VirtualService; the apex is added when it is not among them.",
+        "Hosts of the VirtualService; the apex is added when it is not among them ([but](adoption.md)).",
         "routers/test_istio_fields.py::test_the_apex_is_among_the_hosts_once",
     ),
     Row(

@@ -12,7 +12,7 @@ import yaml
 
 from handlers.errors import BadCanary
 from handlers.explain.lint import Report, as_json, lint, lint_namespace, text
-from handlers.rollout.objects import CANARY, METRIC_TEMPLATE, NAMESPACE, Kind, Object, metadata
+from handlers.rollout.objects import CANARY, METRIC_TEMPLATE, NAMESPACE, VIRTUAL_SERVICE, Kind, Object, metadata
 from handlers.sandbox.api.schema import Schema
 from handlers.sandbox.api.status import Cause
 from handlers.sandbox.crds import definitions
@@ -54,10 +54,11 @@ def _reports(documents: Sequence[Document]) -> Iterator[tuple[str, Report]]:
     """One for each Canary, and for each Namespace that has mistakes."""
     templates = {_key(item.obj): item.obj for item in documents if _is(item.obj, METRIC_TEMPLATE)}
     namespaces = {_key(item.obj)[1]: item.obj for item in documents if _is(item.obj, NAMESPACE)}
+    routes = [item.obj for item in documents if _is(item.obj, VIRTUAL_SERVICE)]
     schema = _schema()
     for item in documents:
         if _is(item.obj, CANARY):
-            found = lint(item.obj, templates, namespaces=namespaces)
+            found = lint(item.obj, templates, namespaces=namespaces, routes=routes)
             yield item.where, _with_schema(schema, item.obj, found)
         elif _is(item.obj, NAMESPACE) and (found := lint_namespace(item.obj)).errors:
             yield item.where, found

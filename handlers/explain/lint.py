@@ -1,6 +1,6 @@
 """What can be said of a Canary's manifest without a cluster: mistakes, what is surely unwanted, and the rollout."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -20,11 +20,13 @@ from handlers.providers import prometheus
 from handlers.providers.template import model, render
 from handlers.rollout.freeze import NOWHERE
 from handlers.rollout.objects import CANARY, Object, metadata
+from handlers.rollout.objects.ownership import owner_of
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import MIN_INTERVAL, SUCCESS_RATE, Hook, Metric
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.spec.durations import words
 from handlers.rollout.spec.fields import Field
+from handlers.routers import ROUTERS
 
 Templates = Mapping[tuple[str, str], Object]
 """MetricTemplates by namespace and name."""
@@ -63,10 +65,15 @@ def lint_namespace(obj: Object) -> Report:
 
 
 def lint(
-    obj: Object, templates: Templates, *, provider: str = "istio", namespaces: Mapping[str, Object] = _NONE
+    obj: Object,
+    templates: Templates,
+    *,
+    provider: str = "istio",
+    namespaces: Mapping[str, Object] = _NONE,
+    routes: Sequence[Object] = (),
 ) -> Report:
-    """Check one Canary as the handlers will. `templates`, `namespaces`: those that are known, to check what is said of
-    it there.
+    """Check one Canary as the handlers will. `templates`, `namespaces`, `routes`: those that are known, to check what
+    is said of it there, and whether it may have the route that is there.
     """
     meta = Field(metadata(obj), "metadata")
     name = f"{metadata(obj).get('namespace', '')}/{metadata(obj).get('name', '')}"
@@ -83,7 +90,7 @@ def lint(
     namespace = namespace_of(around) if around and not any(namespace_errors(around)) else NOWHERE
     return Report(
         name=name,
-        errors=(*canary_errors(said), *_queries(canary, templates)),
+        errors=(*canary_errors(said), *_queries(canary, templates), *_adoption(canary, provider, routes)),
         warnings=(*canary_warnings(said), *_warnings(canary, Field(obj.get("spec"), "spec"), templates)),
         freezes=freezes(said, namespace),
         gates=tuple(f"{hook.name} ({hook.type.value})" for hook in canary.analysis.webhooks if hook.type in _GATES),
@@ -106,6 +113,17 @@ def _queries(canary: Canary, templates: Templates) -> Iterator[str]:
         except BadCanary as error:
             where = f"MetricTemplate {'/'.join(metric.template)}: " if metric.template else ""
             yield f"spec.analysis.metrics[{index}]: {where}{error}"
+
+
+def _adoption(canary: Canary, provider: str, routes: Sequence[Object]) -> Iterator[str]:
+    """What the Canary contradicts in a route that was there before it; one that a Canary owns was made for it."""
+    for existing in routes:
+        key = str(metadata(existing).get("namespace", "")), str(metadata(existing).get("name", ""))
+        if key == (canary.namespace, canary.route_ref.name) and not owner_of(existing, but=""):
+            try:
+                ROUTERS[provider].check_adoption(canary, existing)
+            except BadCanary as error:
+                yield str(error)
 
 
 def _warnings(canary: Canary, spec: Field, templates: Templates) -> Iterator[str]:

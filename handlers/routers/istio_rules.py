@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from handlers.rollout.objects import Object
-from handlers.rollout.spec.canary import Canary
+from handlers.rollout.spec.canary import Canary, CanaryService
 from handlers.rollout.spec.match import combined
 from handlers.rollout.weights import FULL, Cookies, Split
 
+FIELDS = ("match", "rewrite", "timeout", "retries", "headers", "corsPolicy")
+"""The fields of an HTTP rule that `spec.service` may say."""
 _SPECIAL = re.compile(r"[.*+^$|]")
 
 
@@ -142,11 +144,11 @@ def _escaped(found: re.Match[str]) -> str:
     return "\\" + found[0]
 
 
-def _rule(canary: Canary, route: Sequence[Object], matches: Sequence[Object]) -> dict[str, Any]:
-    service = canary.service
+def declared(service: CanaryService) -> dict[str, Any]:
+    """The fields of an HTTP rule that `spec.service` says, by Istio's names."""
     rewrite = service.rewrite or {}
     parts: dict[str, Any] = {
-        "match": list(matches),
+        "match": list(service.match),
         # the Gateway API's kind of rewrite has fields that Istio does not know (GetIstioRewrite)
         "rewrite": {key: rewrite[key] for key in ("uri", "authority") if rewrite.get(key)},
         "timeout": service.timeout,
@@ -154,7 +156,12 @@ def _rule(canary: Canary, route: Sequence[Object], matches: Sequence[Object]) ->
         "headers": service.headers,
         "corsPolicy": service.cors_policy,
     }
-    return {key: value for key, value in parts.items() if value} | {"route": list(route)}
+    return {key: value for key, value in parts.items() if value}
+
+
+def _rule(canary: Canary, route: Sequence[Object], matches: Sequence[Object]) -> dict[str, Any]:
+    parts = {key: value for key, value in declared(canary.service).items() if key != "match"}
+    return ({"match": list(matches)} if matches else {}) | parts | {"route": list(route)}
 
 
 def _sides(canary: Canary, weight: int) -> list[dict[str, Any]]:

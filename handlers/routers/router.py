@@ -23,6 +23,10 @@ class Router(Protocol):
         """The route that splits the traffic like this."""
         ...
 
+    def check_adoption(self, canary: Canary, existing: Object | None) -> None:
+        """Raise BadCanary, naming each field, where a Canary contradicts a route that was there before it."""
+        ...
+
     def restored(self, canary: Canary, existing: Mapping[Ref, Object]) -> tuple[tuple[Ref, dict[str, Any]], ...]:
         """Routes and what they rest on as they were before they were adopted; others lead to the apex Service."""
         ...

@@ -24,7 +24,7 @@ from handlers.rollout.objects.adopted import contradictions
 from handlers.rollout.objects.ownership import KEEPER, owned_by
 from handlers.rollout.objects.sides import named, pod_labels, selects, sides_of
 from handlers.rollout.refusal import rival
-from handlers.rollout.snapshot import CauseKind, Options
+from handlers.rollout.snapshot import CauseKind
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Phase
 from handlers.step.lists import ref_to
@@ -46,14 +46,24 @@ def with_doubts(world: World, scene: Scene) -> Scene:
     if scene.moving is not None:
         return _with_destination(world, scene, scene.moving)
     if _is_new(scene):
-        check_adoption(scene.canary, scene.objects, scene.options)
+        check_adoption(scene.canary, scene.objects, scene)
+    why = _route_doubts(scene)
     if not _in_doubt(scene):
-        return scene
+        return replace(scene, snapshot=replace(scene.snapshot, mixed=why))
     who, there = others(world, scene.canary.namespace)
-    why = strangers(scene.canary, scene.objects, scene, there)
+    why = strangers(scene.canary, scene.objects, scene, there) or why
     if why and _is_new(scene):
         raise BadCanary(why)
     return replace(scene, population=who, snapshot=replace(scene.snapshot, mixed=why))
+
+
+def _route_doubts(scene: Scene) -> str:
+    """Why the spec contradicts a route that was there before; it may have been edited since that was adopted."""
+    try:
+        scene.router.check_adoption(scene.canary, scene.found(scene.canary.route_ref))
+    except BadCanary as error:
+        return str(error)
+    return ""
 
 
 def _is_new(scene: Scene) -> bool:
@@ -108,12 +118,15 @@ def strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Obj
     return ""
 
 
-def check_adoption(canary: Canary, objects: Found, options: Options) -> None:
-    """Raise BadCanary when Services of the Canary's names are there that cannot be made its own without an outage."""
+def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
+    """Raise BadCanary when Services or routes of the Canary's names are there that cannot be made its own without an
+    outage.
+    """
+    scene.router.check_adoption(canary, objects.get(canary.route_ref))
     target, primary = objects.get(canary.target), objects.get(canary.primary)
     if target is None or canary.target_kind is SERVICE:
         return
-    sides_of(target, primary, options.selector_labels)
+    sides_of(target, primary, scene.options.selector_labels)
     if why := "; ".join(_contradictions(canary, objects, target, primary)):
         raise BadCanary(why)
 
@@ -150,7 +163,7 @@ def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
     find = partial(Ref, CANARY, moving.namespace)
     if why := rival(moving, objects, lambda name: world.cluster.get(find(name))):
         raise BadCanary(why)
-    check_adoption(moving, objects, scene.options)
+    check_adoption(moving, objects, scene)
     _, there = others(world, moving.namespace)
     if why := strangers(moving, objects, scene, there):
         raise BadCanary(why)

@@ -137,3 +137,23 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)  # noqa: S603  our own program
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_a_virtual_service_that_is_there_is_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], owned: bool
+) -> None:
+    """As a file or as `kubectl get` prints it; one that was made for the Canary follows it."""
+    rule = {"timeout": "15s", "route": [{"destination": {"host": "app"}}]}
+    owners = [{"kind": "Canary", "name": "app", "uid": "u-1"}]
+    there = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "app", "namespace": "shop", **({"ownerReferences": owners} if owned else {})},
+        "spec": {"hosts": ["shop.example.com"], "http": [rule]},
+    }
+    canary = written(tmp_path / "c.yaml", a_canary(service={"timeout": "5s"}))
+    found = written(tmp_path / "vs.yaml", {"apiVersion": "v1", "kind": "List", "items": [there]})
+    assert main(["lint", canary, found]) == int(not owned)
+    says = 'spec.service.timeout: "5s", but VirtualService shop/app, which is there already, says http[0].timeout "15s"'
+    assert (f"{canary}:1: error: {says}" in capsys.readouterr().out) is not owned

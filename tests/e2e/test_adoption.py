@@ -1,8 +1,11 @@
 """Canaries among VirtualServices and Services that were there before."""
 
+import copy
+
 from handlers.sandbox.kube import PODS
 from handlers.sandbox.pods import workload
 from handlers.sandbox.process import wait_for
+from handlers.sandbox.traffic import Traffic
 from tests.e2e.town import CANARIES, PATIENCE, App
 
 STEPS = {"maxWeight": 50, "stepWeight": 50}
@@ -43,6 +46,30 @@ def test_existing_service_and_virtual_service(app: App) -> None:
     assert traffic.summary().failed == []
     app.kube.delete(CANARIES, app.namespace, "app")
     assert (app.apex()["metadata"]["uid"], app.route()["metadata"]["uid"]) == uids
+
+
+def test_a_virtual_service_that_serves_the_internet(app: App) -> None:
+    """Its host at a gateway is served and split, its foreign route goes on, and no request is lost on the way."""
+    legacy, host = copy.copy(app), f"shop.{app.namespace}.example.com"
+    legacy.name = "legacy"
+    for one, version in ((app, "1"), (legacy, "old")):
+        one.deploy(version)
+        one.service()
+    theirs = {"match": [{"headers": {"x-legacy": {"exact": "yes"}}}], "route": [{"destination": {"host": "legacy"}}]}
+    rules = [theirs, {"route": [{"destination": {"host": "app"}}]}]
+    app.virtual_service("app", {"hosts": [host], "gateways": ["istio-system/gw"], "http": rules})
+    app.serves_only("1", host=host)
+    with Traffic(f"{app.sandbox.ingress_url}/", host) as traffic:
+        app.canary(STEPS)
+        app.until("Initialized")
+        app.push("2")
+        app.until("Progressing", 50)
+        wait_for(lambda: app.versions(4, host=host).keys() == {"1", "2"}, "both versions answer", PATIENCE)
+        legacy.serves_only("old", host=host, x_legacy="yes")
+        app.until("Succeeded")
+        app.serves_only("2", host=host)
+    assert traffic.summary().failed == []
+    assert app.route()["spec"]["http"][0] == theirs
 
 
 def test_revert_on_deletion(app: App) -> None:

@@ -141,3 +141,21 @@ def test_a_rollout_without_an_end_is_cut() -> None:
     endless = replace(report, steps=report.steps[:1] * LIMIT)
     assert next(iter(text(endless))).endswith(f"more than 0s in more than {LIMIT} steps")
     assert Report(name="shop/app").least.total_seconds() == 0
+
+
+@pytest.mark.parametrize(
+    ("there", "errors"),
+    [
+        pytest.param({}, 1, id="it was there before"),
+        pytest.param({"name": "another"}, 0, id="of another name"),
+        pytest.param({"namespace": "elsewhere"}, 0, id="in another namespace"),
+        pytest.param({"ownerReferences": [{"kind": "Canary", "name": "app"}]}, 0, id="it was made for the Canary"),
+    ],
+)
+def test_a_route_that_is_there_is_compared(there: dict[str, Any], errors: int) -> None:
+    """What the Canary contradicts in it is an error, as the handlers will say."""
+    spec = {"hosts": ["a.test"], "http": [{"timeout": "15s", "route": [{"destination": {"host": "app"}}]}]}
+    route = {"metadata": {"name": "app", "namespace": "shop", **there}, "spec": spec}
+    found = lint(a_canary(service={"timeout": "5s"}), {}, routes=[route]).errors
+    assert [error.partition(",")[0] for error in found] == ['spec.service.timeout: "5s"'] * errors
+    assert lint(a_canary(), {}, routes=[route]).errors == ()

@@ -179,7 +179,7 @@ def test_weights_survive_the_round_trip(service: dict[str, Any], weight: int, mi
     service=SERVICES,
     steps=st.lists(WEIGHT, min_size=1, max_size=4),
     owner=st.sampled_from([[OWNER], []]),
-    extra=st.dictionaries(st.sampled_from(["exportTo", "tls", "x-1"]), st.lists(st.text(max_size=2)), max_size=2),
+    extra=st.dictionaries(st.sampled_from(["exportTo", "x-1"]), st.lists(st.text(max_size=2)), max_size=2),
 )
 def test_rendering_twice_changes_nothing(
     service: dict[str, Any], steps: list[int], owner: list[dict[str, Any]], extra: dict[str, Any]

@@ -7,6 +7,7 @@ import pytest
 
 from handlers.rollout.objects import DESTINATION_RULE, Ref
 from handlers.routers import istio
+from handlers.routers.istio_originals import ORIGINAL
 from tests.routers.istio_objects import OWNER, canary, routed
 from tests.routers.test_istio import FLUX
 
@@ -14,16 +15,19 @@ KUBECTL = "kubectl.kubernetes.io/last-applied-configuration"
 FLAGGER = "flagger.kubernetes.app/original-configuration"
 
 
+SPEC = {
+    "hosts": ["a.example.com"],
+    "gateways": ["istio/public"],
+    "exportTo": ["."],
+    "http": [{"route": [{"destination": {"host": "podinfo"}}]}],
+}
+
+
 def adoptable(**annotations: str) -> dict[str, Any]:
     """A VirtualService that the user made."""
     return {
         "metadata": {"name": "podinfo", "labels": {"team": "web"}, "annotations": {"note": "1", **annotations}},
-        "spec": {
-            "hosts": ["a.example.com"],
-            "gateways": ["istio/public"],
-            "exportTo": ["."],
-            "http": [{"route": [{"destination": {"host": "podinfo"}}]}],
-        },
+        "spec": SPEC,
     }
 
 
@@ -33,14 +37,13 @@ def test_an_adopted_route_is_kept_as_it_was() -> None:
 
     adopted = routed(canary(apex={"labels": {"a": "1"}}), 0, False, existing)
 
-    assert json.loads(adopted["metadata"]["annotations"].pop(istio.ORIGINAL)) == existing["spec"]
+    assert json.loads(adopted["metadata"]["annotations"].pop(ORIGINAL)) == existing["spec"]
     assert adopted["metadata"] == {
         "name": "podinfo",
         "labels": {"team": "web", "a": "1"},
         "annotations": {"note": "1", **FLUX},
     }
-    assert adopted["spec"]["exportTo"] == ["."]
-    assert adopted["spec"]["hosts"] == ["podinfo"]
+    assert {**adopted["spec"], "http": []} == {**existing["spec"], "http": []}
 
 
 def test_later_renderings_keep_the_first_saved_spec() -> None:
@@ -55,14 +58,14 @@ def test_later_renderings_keep_the_first_saved_spec() -> None:
 @pytest.mark.parametrize(
     "existing",
     [
-        pytest.param(adoptable(**{KUBECTL: "{}"}), id="kubectl keeps it"),
-        pytest.param(adoptable(**{FLAGGER: "{}"}), id="Flagger kept it"),
+        pytest.param(adoptable(**{KUBECTL: json.dumps({"spec": SPEC})}), id="kubectl keeps it"),
+        pytest.param(adoptable(**{FLAGGER: json.dumps(SPEC)}), id="Flagger kept it"),
         pytest.param({"metadata": {"ownerReferences": [OWNER]}, "spec": {}}, id="it is ours"),
     ],
 )
 def test_nothing_is_saved_twice(existing: dict[str, Any]) -> None:
     """An object that is ours, or whose origin is kept already, gets no saved spec."""
-    assert istio.ORIGINAL not in routed(canary(), 0, False, existing)["metadata"]["annotations"]
+    assert ORIGINAL not in routed(canary(), 0, False, existing)["metadata"]["annotations"]
 
 
 def test_an_adopted_destination_rule_keeps_what_is_not_ours() -> None:
@@ -73,7 +76,7 @@ def test_an_adopted_destination_rule_keeps_what_is_not_ours() -> None:
 
     adopted = dict(istio.destinations(canary(), {ref: existing}))[ref]
 
-    assert json.loads(adopted["metadata"]["annotations"][istio.ORIGINAL]) == spec
+    assert json.loads(adopted["metadata"]["annotations"][ORIGINAL]) == spec
     assert adopted["metadata"]["labels"] == {"team": "web"}
     assert adopted["spec"] == {"host": "podinfo-canary", "subsets": [{"name": "v1"}]}
 
@@ -92,8 +95,16 @@ def test_an_adopted_route_is_given_back(kept: Any, rules: list[Any]) -> None:
     Flagger's TestIstioRouter_Finalize.
     """
     theirs = routed(canary(), 20, mirrored=False, existing=None)
-    marks = {istio.ORIGINAL: kept if isinstance(kept, str) else json.dumps(kept)}
+    marks = {ORIGINAL: kept if isinstance(kept, str) else json.dumps(kept)}
     theirs["metadata"] = {"name": "podinfo", "namespace": "default", "annotations": marks}
     ((ref, back),) = istio.restored(canary(), {canary().route_ref: theirs})
     assert ref == canary().route_ref
     assert back["spec"]["http"] == rules
+
+
+def test_a_manifest_that_kubectl_keeps_and_nobody_can_read_is_no_first_spec() -> None:
+    """What leads to the sides leads to the apex Service then."""
+    theirs = routed(canary(), 20, mirrored=False, existing=None)
+    theirs["metadata"] = {"name": "podinfo", "namespace": "default", "annotations": {KUBECTL: "{"}}
+    ((_, back),) = istio.restored(canary(), {canary().route_ref: theirs})
+    assert back["spec"]["http"] == [{"route": [{"destination": {"host": "podinfo"}, "weight": 100}]}]

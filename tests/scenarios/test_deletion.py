@@ -8,6 +8,7 @@ import pytest
 from handlers.errors import BadCanary
 from handlers.rollout.objects import SCALED_OBJECT
 from handlers.rollout.spec.canary import FINALIZER
+from handlers.routers.istio_originals import ORIGINAL
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, a_daemonset, at, new_lab
 from tests.protocol.harness import ROUTE, finish
@@ -18,6 +19,8 @@ from tests.scalers import a_scaled_object, scaled_by
 CANARY = "flagger.app/v1beta1/canaries/app"
 SERVICE = "v1/services/app"
 FIRST = {"hosts": ["app.example"], "http": [{"route": [{"destination": {"host": "app"}}]}]}
+
+SHARES = (("primary", 100), ("canary", 0))
 
 
 def reverting(**spec: Any) -> Lab:
@@ -128,8 +131,9 @@ def test_others_keep_the_first_spec_as_well(annotation: str, kept: Any) -> None:
     Flagger's TestIstioRouter_Finalize.
     """
     lab = adopted()
-    changed = {"spec": {**FIRST, "hosts": ["other"]}, "metadata": {"annotations": {annotation: json.dumps(kept)}}}
-    lab.edit(ROUTE, changed)
+    shared = [{"destination": {"host": f"app-{side}"}, "weight": share} for side, share in SHARES]
+    changed = {"spec": {"hosts": ["other"], "http": [{"route": shared}]}}
+    lab.edit(ROUTE, {**changed, "metadata": {"annotations": {annotation: json.dumps(kept)}}})
     lab.until("Initialized")
     finish(deleted(lab))
     assert lab.get(ROUTE)["spec"] == FIRST
@@ -139,8 +143,8 @@ def test_others_keep_the_first_spec_as_well(annotation: str, kept: Any) -> None:
 def test_an_adopted_route_that_nobody_kept_leads_to_the_apex_service(kept: str) -> None:
     """The Services that it led to are about to go."""
     lab = adopted()
-    lab.edit(ROUTE, {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": kept}}})
     lab.until("Initialized")
+    lab.edit(ROUTE, {"metadata": {"annotations": {ORIGINAL: kept}}})
     finish(deleted(lab))
     assert lab.get(ROUTE)["spec"]["http"][0]["route"] == [{"destination": {"host": "app"}, "weight": 100}]
 

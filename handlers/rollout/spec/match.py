@@ -94,7 +94,9 @@ def _both(one: Object, other: Object) -> Object:
     return {**other, **one, **maps}
 
 
-def refuse_conflicts(narrow: Sequence[Object], defaults: Sequence[Object], path: str) -> None:
+def refuse_conflicts(
+    narrow: Sequence[Object], defaults: Sequence[Object], path: str, other_path: str = "spec.service.match"
+) -> None:
     """Raise BadCanary when two conditions are about the same thing, so that one rule cannot say both."""
     for index, one in enumerate(narrow):
         for nth, other in enumerate(defaults):
@@ -102,4 +104,4 @@ def refuse_conflicts(narrow: Sequence[Object], defaults: Sequence[Object], path:
                 merged = key in _MAPS or key == "sourceLabels"
                 if one.get(key) and other.get(key) and not merged and one[key] != other[key]:
                     where = f"{path}[{index}].{key}"
-                    raise BadCanary(f"{where}: cannot be combined with spec.service.match[{nth}].{key}; leave out one")
+                    raise BadCanary(f"{where}: cannot be combined with {other_path}[{nth}].{key}; leave out one")
