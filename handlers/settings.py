@@ -87,8 +87,7 @@ class Settings:
         _refuse_contradictions(values)
         tokens_dir, webhook_tokens_dir = values["SERINUS_TOKENS_DIR"], values["SERINUS_WEBHOOK_TOKENS_DIR"]
         return cls(
-            metrics_server=_url(values, "SERINUS_METRICS_SERVER"),
-            builtin_queries=_parsed(values, "SERINUS_BUILTIN_QUERIES", BuiltinQueries, "exact or flagger"),
+            **_metrics(values),
             mesh_provider=_matching(
                 values, "SERINUS_MESH_PROVIDER", _PROVIDER, "a provider, as istio or gatewayapi:v1"
             ),
@@ -113,6 +112,14 @@ class Settings:
             sink=_sink(values),
             fan_out=_switch(values, "SERINUS_FAN_OUT"),
         )
+
+
+def _metrics(values: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of the built-in metrics."""
+    return {
+        "metrics_server": _url(values, "SERINUS_METRICS_SERVER"),
+        "builtin_queries": _parsed(values, "SERINUS_BUILTIN_QUERIES", BuiltinQueries, "exact or flagger"),
+    }
 
 
 def _messengers(values: Mapping[str, str]) -> tuple[Provider, ...]:

@@ -15,7 +15,7 @@ from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE
 from handlers.rollout.spec.durations import milliseconds
 
 REMEMBERED: Final = "1h"
-"""How far back the sample before is looked for: a target may be unscraped that long, and its counters go on. A counter
+"""The longest way back to the sample before: a target may be unscraped that long, and its counters go on. A counter
 that comes back later is taken for a new one, with all that it has.
 """
 _FINEST, _PARTS, _MOST_PARTS = 5_000, 12, 240
@@ -28,7 +28,7 @@ _BUCKETS = f"istio_request_duration_milliseconds_bucket{{{_WORKLOAD}}}"
 
 
 class BuiltinQueries(StrEnum):
-    """How the built-in metrics are asked for."""
+    """The ways to ask for the built-in metrics."""
 
     EXACT = "exact"
     FLAGGER = "flagger"
@@ -56,7 +56,7 @@ def _exact(metric: str, window: int) -> str:
 
 
 def _counted(selector: str, aggregate: str, window: int) -> str:
-    """What counters have gained in a window, in milliseconds, however young they are.
+    """The query for the gain of all counters in a window, in milliseconds, however young they are.
 
     The window is passed through in steps. In each, a counter has gained its difference to the step before; all of it
     when it was not there before (it is new) or was more (its pod has restarted). So a counter that ends within the

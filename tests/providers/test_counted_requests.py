@@ -172,7 +172,7 @@ def test_the_latency_is_of_each_request_that_was_scraped(
 SCRAPED = st.lists(
     st.one_of(st.integers(0, 300), st.just("restart"), st.just("unscraped"), st.just("ends")), min_size=1, max_size=14
 )
-"""What becomes of a series at each scrape: so many requests more, or something else."""
+"""The fate of a series at each scrape: so many requests more, or something else."""
 
 
 def written(history: list[int | str]) -> tuple[str, list[int]]:
