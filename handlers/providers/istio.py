@@ -40,11 +40,7 @@ def query(metric: str, window: str, queries: BuiltinQueries) -> str:
     `request-success-rate`: the share of answers that are no 5xx, in percent; `request-duration`: the 99th percentile in
     milliseconds. Both have no value while there are no requests.
     """
-    match queries:
-        case BuiltinQueries.EXACT:
-            return _exact(metric, milliseconds(window))
-        case BuiltinQueries.FLAGGER:
-            return _flagger(metric)
+    return _exact(metric, milliseconds(window)) if queries is BuiltinQueries.EXACT else _flagger(metric)
 
 
 def _exact(metric: str, window: int) -> str:
