@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from handlers.errors import BadSetting
 from handlers.notifiers.knative import EXTENSION, OURS, Sink
+from handlers.providers.istio import BuiltinQueries
 from handlers.rollout.spec.alerts import Provider
 from handlers.rollout.spec.durations import go_duration
 from handlers.settings_table import SETTINGS
@@ -50,6 +51,7 @@ class Settings:
     """What an operator chose. URLs may hold credentials, so they are not printed."""
 
     metrics_server: str = field(repr=False)
+    builtin_queries: BuiltinQueries
     mesh_provider: str
     selector_labels: tuple[str, ...]
     include_label_prefix: tuple[str, ...]
@@ -85,7 +87,7 @@ class Settings:
         _refuse_contradictions(values)
         tokens_dir, webhook_tokens_dir = values["SERINUS_TOKENS_DIR"], values["SERINUS_WEBHOOK_TOKENS_DIR"]
         return cls(
-            metrics_server=_url(values, "SERINUS_METRICS_SERVER"),
+            **_metrics(values),
             mesh_provider=_matching(
                 values, "SERINUS_MESH_PROVIDER", _PROVIDER, "a provider, as istio or gatewayapi:v1"
             ),
@@ -110,6 +112,14 @@ class Settings:
             sink=_sink(values),
             fan_out=_switch(values, "SERINUS_FAN_OUT"),
         )
+
+
+def _metrics(values: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of the built-in metrics."""
+    return {
+        "metrics_server": _url(values, "SERINUS_METRICS_SERVER"),
+        "builtin_queries": _parsed(values, "SERINUS_BUILTIN_QUERIES", BuiltinQueries, "exact or flagger"),
+    }
 
 
 def _messengers(values: Mapping[str, str]) -> tuple[Provider, ...]:

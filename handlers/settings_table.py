@@ -17,6 +17,12 @@ class Setting:
 SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
     "Canaries": (
         Setting("SERINUS_METRICS_SERVER", "http://prometheus:9090", "Prometheus that answers the built-in metrics."),
+        Setting(
+            "SERINUS_BUILTIN_QUERIES",
+            "exact",
+            "`exact`: built-in metrics count each request that was scraped; `flagger`: they are Flagger's queries, "
+            "whose `rate()` misses those in the first sample of a series.",
+        ),
         Setting("SERINUS_MESH_PROVIDER", "istio", "Mesh or ingress of canaries that have no `spec.provider`."),
         Setting(
             "SERINUS_SELECTOR_LABELS",

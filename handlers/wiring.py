@@ -48,6 +48,7 @@ def config_of(settings: Settings) -> Config:
             config_tracking=settings.enable_config_tracking,
         ),
         provider=settings.mesh_provider,
+        builtin_queries=settings.builtin_queries,
         scale=settings.time_scale,
         event_webhook=settings.event_webhook,
         cluster_name=settings.cluster_name,

@@ -7,6 +7,7 @@ import pytest
 
 from handlers.errors import BadSetting
 from handlers.notifiers.knative import Sink
+from handlers.providers.istio import BuiltinQueries
 from handlers.rollout.spec.alerts import Provider
 from handlers.settings import Settings, ThresholdCounts
 from handlers.settings_table import SETTINGS, Setting
@@ -27,6 +28,7 @@ def test_defaults() -> None:
     """No variable has to be set; the defaults are Flagger's where it has the setting (cmd/flagger/main.go)."""
     assert Settings.from_env({"PATH": "/bin"}) == Settings(
         metrics_server="http://prometheus:9090",
+        builtin_queries=BuiltinQueries.EXACT,
         mesh_provider="istio",
         selector_labels=("app", "name", "app.kubernetes.io/name"),
         include_label_prefix=(),
@@ -56,6 +58,7 @@ def test_every_setting() -> None:
     """Every variable arrives in its field; lists may have spaces and a comma too many."""
     environ = {
         "SERINUS_METRICS_SERVER": "https://user:password@prometheus.example:8443/path",
+        "SERINUS_BUILTIN_QUERIES": "flagger",
         "SERINUS_MESH_PROVIDER": "gatewayapi:v1",
         "SERINUS_SELECTOR_LABELS": "app, example.com/name,",
         "SERINUS_INCLUDE_LABEL_PREFIX": "team.,app.kubernetes.io/",
@@ -89,6 +92,7 @@ def test_every_setting() -> None:
     assert environ.keys() == {setting.name for setting in SETTINGS}
     assert Settings.from_env(environ) == Settings(
         metrics_server="https://user:password@prometheus.example:8443/path",
+        builtin_queries=BuiltinQueries.FLAGGER,
         mesh_provider="gatewayapi:v1",
         selector_labels=("app", "example.com/name"),
         include_label_prefix=("team.", "app.kubernetes.io/"),
@@ -153,6 +157,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ({"SERINUS_INCLUDE_LABEL_PREFIX": "-x"}, "^SERINUS_INCLUDE_LABEL_PREFIX: '-x', expected prefixes"),
         ({"SERINUS_NAMESPACES": "shop web"}, "^SERINUS_NAMESPACES: 'shop web', expected names of namespaces"),
         ({"SERINUS_THRESHOLD_COUNTS": "all"}, "^SERINUS_THRESHOLD_COUNTS: 'all', expected consecutive or total"),
+        ({"SERINUS_BUILTIN_QUERIES": "rate"}, "^SERINUS_BUILTIN_QUERIES: 'rate', expected exact or flagger"),
         ({"SERINUS_NO_AUTH": "yes"}, "^SERINUS_NO_AUTH: 'yes', expected true or false"),
         ({"SERINUS_TIME_SCALE": "fast"}, "^SERINUS_TIME_SCALE: 'fast', expected a number, 1 or more"),
         ({"SERINUS_TIME_SCALE": "0.5"}, "^SERINUS_TIME_SCALE: '0.5', expected a number"),

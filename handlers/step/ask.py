@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.errors import BadCanary, Unavailable
-from handlers.providers import prometheus
-from handlers.providers.istio import QUERIES
+from handlers.providers import istio, prometheus
 from handlers.providers.template import model, render
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, Outcome, in_groups, settled
 from handlers.rollout.objects import METRIC_TEMPLATE, SECRET, Ref
@@ -73,7 +72,8 @@ def _hook(asking: Asking, check: HookCheck) -> Finding:
 
 
 def _metric(asking: Asking, check: MetricCheck, metric: Metric) -> Finding:
-    sample = _query(asking, metric, metric.query or QUERIES.get(metric.builtin, ""))
+    builtin = istio.query(metric.builtin, metric.window, asking.world.config.builtin_queries)
+    sample = _query(asking, metric, metric.query or builtin)
     if sample is None:
         return Finding(check=check, outcome=Outcome.NO_DATA, text="no values found")
     # whole milliseconds, as Flagger compares them (observers/istio.go, GetRequestDuration)

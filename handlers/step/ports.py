@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from handlers.notifiers.knative import Sink
+from handlers.providers.istio import BuiltinQueries
 from handlers.providers.prometheus import MetricServer
 from handlers.rollout.objects import Kind, Object, Ref, merge_patch, resource_version
 from handlers.rollout.snapshot import Options
@@ -106,6 +107,7 @@ class Config:
     metrics_server: MetricServer
     options: Options = field(default_factory=Options)
     provider: str = "istio"
+    builtin_queries: BuiltinQueries = BuiltinQueries.EXACT
     scale: float = 1.0
     event_webhook: str = field(default="", repr=False)
     cluster_name: str = ""

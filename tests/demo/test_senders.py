@@ -62,14 +62,18 @@ def test_alertmanager_runs_with_the_shipped_file() -> None:
 
 
 def test_prometheus_runs_with_the_shipped_rules() -> None:
-    """Shorter intervals, `for` and windows: nothing else of rules.yml is changed."""
+    """Shorter intervals, `for`, windows and steps: nothing else of rules.yml is changed."""
     shipped = alerting.read("rules.yml")
     used = {"groups": alerting.rules(shipped, 30)}
     found = changed(shipped, used)
     assert {name.rpartition(".")[2] for name in found} == {"interval", "for", "expr"}
     shorter = {"30s": "1000ms", "2m": "4000ms", "15s": "500ms"}
+    inside = {"[1m]": "[2000ms]", "[5m]": "[10000ms]", "[1h] offset 5s": "[120000ms] offset 167ms"}
+    inside["[59s:5s]"] = "[1967ms:167ms]"
     for name, (before, after) in found.items():
-        expected = shorter.get(before, before.replace("[1m]", "[2000ms]").replace("[5m]", "[10000ms]"))
+        expected = shorter.get(before, before)
+        for long, short in inside.items():
+            expected = expected.replace(long, short)
         assert after == expected, name
 
 

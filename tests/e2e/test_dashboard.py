@@ -18,8 +18,8 @@ from tests.e2e.town import PATIENCE, App, Town
 DASHBOARD = json.loads((Path(__file__).parents[2] / "alertmanager" / "grafana-dashboard.json").read_text())
 INTERVAL = 0.4
 """Seconds between scrapes."""
-SHORTER = {"$__rate_interval": "2s", "1m": "2s"}
-"""Grafana's own window, and the one of annotations, as a sandbox needs them."""
+SHORTER = {"$__rate_interval": "2s", "$__interval_ms": "400", "$__interval": "400ms", "1m": "2s"}
+"""Grafana's own window and step, and the window of annotations, as a sandbox needs them."""
 MEASURED = {
     "interval": "30s",
     "threshold": 5,

@@ -16,6 +16,7 @@ from tests.conformance.deviations import DEVIATIONS, expected, expected_heard, e
 from tests.conformance.rows import Ledger, Row, named
 from tests.conformance.telling import RULES, Lines, evened, heard
 from tests.parity.played import Played
+from tests.parity.queries import BECAUSE, COUNTED, differing
 from tests.parity.scenarios import Scenario
 
 
@@ -52,6 +53,7 @@ AUTOSCALED: Final = "autoscaler"
 EVENED: Final = (
     (AUTOSCALED, "How many pods a HorizontalPodAutoscaler gives a workload, and when, is its own affair."),
     *((rule.name, rule.because) for rule in RULES),
+    (COUNTED, BECAUSE),
 )
 """What may differ, and why."""
 
@@ -64,12 +66,15 @@ def compare(scenario: Scenario, flagger: Played, serinus: Played) -> Comparison:
     both, writes = (flagger, serinus), (expected(recording), serinus.writes)
     told, ours = even(flagger, _told(flagger)), even(serinus, serinus.events)
     wanted = expected_told(recording, told)
+    queries, counted = differing(flagger.queries, serinus.queries)
+    used |= {COUNTED} if counted else set()
     heards = [even(played, heard(played.hooks)) for played in both]
     differences = (
         Difference("end", _ends(*both)),
         Difference("writes", _between(*(_plain(_steady(scenario, used, rows)) for rows in writes))),
         Difference("told", _between(wanted, ours)),
         Difference("webhooks", _questions(recording, *both)),
+        Difference("queries", queries),
         Difference("event webhooks", () if expected_heard(recording, *heards) else _between(*heards)),
     )
     return Comparison(

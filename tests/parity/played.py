@@ -30,6 +30,8 @@ class Played:
     hooks: list[Row] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     """What each of the webhook calls was answered."""
+    queries: set[str] = field(default_factory=set)
+    """The queries that Prometheus was asked, as `queries.plain` writes them."""
     seen: list[Seen] = field(default_factory=list)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.adapters import loopback
 from tests.adapters.loopback import Answer, Asked
 from tests.conformance.rows import Row, hook_row
+from tests.parity.queries import plain
 from tests.parity.scenarios import Scenario
 
 _NAMESPACE = re.compile(r'destination_workload_namespace="([^"]+)"')
@@ -31,6 +32,8 @@ class Script:
         """What each of these calls was answered."""
         self.told: dict[str, list[str]] = defaultdict(list)
         """What the webhook for all Canaries' events has heard: `TYPE MESSAGE`."""
+        self.queries: dict[str, set[str]] = defaultdict(set)
+        """The queries about each namespace, as `queries.plain` writes them."""
         self._answers: dict[tuple[str, str], list[Any]] = {}
         self._lock = threading.Lock()
 
@@ -82,6 +85,8 @@ class Script:
     def _measure(self, query: str) -> Answer:
         found = _NAMESPACE.search(query)
         namespace = found[1] if found else ""
+        if found:
+            self.queries[namespace].add(plain(query, namespace))
         value: Any = 1
         for name, part in _PARTS.items():
             if part in query:

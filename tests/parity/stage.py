@@ -174,6 +174,7 @@ class Stage:
         played.told = list(self._script.told[played.namespace])
         played.hooks = list(self._script.hooks[played.namespace])
         played.answers = list(self._script.answers[played.namespace])
+        played.queries = set(self._script.queries[played.namespace])
 
     def _make(self, run: Run, move: Move) -> None:
         namespace, kind = run.played.namespace, resource_of(run.scenario.target)

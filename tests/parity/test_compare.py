@@ -8,6 +8,7 @@ import pytest
 
 from tests.parity.compare import compare
 from tests.parity.played import Played
+from tests.parity.queries import FLAGGERS, OURS
 from tests.parity.scenarios import RECORDINGS, Scenario
 
 
@@ -58,6 +59,10 @@ def _a_call_more(played: Played) -> None:
     played.hooks.append(["gate", "Progressing", ["name"], None])
 
 
+def _another_query(played: Played) -> None:
+    played.queries = {"vector(100)"}
+
+
 def _no_end(played: Played) -> None:
     played.ended = False
 
@@ -70,6 +75,7 @@ def _no_end(played: Played) -> None:
         pytest.param(_an_event_less, "told", id="an Event that Flagger made is missing"),
         pytest.param(_other_words, "told", id="an Event has other words"),
         pytest.param(_a_call_more, "webhooks", id="a gate was asked that Flagger did not ask"),
+        pytest.param(_another_query, "queries", id="a metric was asked by a query that is nobody's"),
         pytest.param(_no_end, "end", id="it has not come to its end"),
     ],
 )
@@ -90,6 +96,24 @@ def test_what_depends_on_the_machine_is_evened_out(pair: tuple[Scenario, Played,
     result = compare(scenario, flagger, serinus)
     assert result.unwanted == ()
     assert result.rules == ("pods-take-time",)
+
+
+def test_queries_that_count_every_request_are_named(pair: tuple[Scenario, Played, Played]) -> None:
+    """Where Flagger asks its own, that is told as a rule; one more is no difference, but one that is missing is."""
+    scenario, flagger, serinus = pair
+    flagger.queries, serinus.queries = {FLAGGERS[0]}, set(OURS)
+    result = compare(scenario, flagger, serinus)
+    assert (result.unwanted, result.rules) == ((), ("requests-counted",))
+    serinus.queries = {OURS[1]}
+    assert [difference.lines for difference in compare(scenario, flagger, serinus).unwanted] == [(f"- {OURS[0]}",)]
+
+
+def test_by_a_setting_the_queries_are_flaggers(pair: tuple[Scenario, Played, Played]) -> None:
+    """Then there is no difference to be named."""
+    scenario, flagger, serinus = pair
+    flagger.queries, serinus.queries = {FLAGGERS[0]}, set(FLAGGERS)
+    result = compare(scenario, flagger, serinus)
+    assert (result.unwanted, result.rules) == ((), ())
 
 
 def test_kubernetes_events_that_flaggers_client_drops_are_no_difference(pair: tuple[Scenario, Played, Played]) -> None:

@@ -34,6 +34,15 @@ def test_metrics_are_answered_by_namespace_and_in_order(script: Script) -> None:
     assert measure(script, "other") == "100"
 
 
+def test_queries_are_kept_as_all_write_them(script: Script) -> None:
+    """Without the namespace, lengths of time and white space, which no two players share; each once."""
+    for window in ("1m", "3000ms"):
+        asked = QUERY.replace("NS", "flaky").replace("[1m]", f"[{window}] offset {window}").replace("(", "( ")
+        http.request("GET", f"{script.url}/api/v1/query", fields={"query": asked})
+    written = 'sum(rate(istio_requests_total{destination_workload_namespace="NS"}[TIME]offsetTIME))'
+    assert script.queries == {"flaky": {written}}
+
+
 def test_calls_of_webhooks_are_kept_as_rows(script: Script) -> None:
     """With the phase, the payload's keys and the metadata, by namespace; what nobody scripted is answered with 200."""
     body = {"name": "app", "namespace": "flaky", "phase": "Progressing", "metadata": {"k": "v", "timestamp": "1"}}

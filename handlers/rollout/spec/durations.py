@@ -36,12 +36,15 @@ def prometheus_window(text: str, scale: float) -> str | None:
 
     Whole milliseconds, never less than one (https://prometheus.io/docs/prometheus/latest/querying/basics/#float-literals-and-time-durations).
     """
-    if not _PROMETHEUS.fullmatch(text):
-        return None
-    total = sum(int(number) * _PROMETHEUS_MS[unit] for number, unit in _PART.findall(text))
+    total = milliseconds(text) if _PROMETHEUS.fullmatch(text) else 0
     if not total:
         return None
     return text if scale == 1 else f"{max(1, round(total / scale))}ms"
+
+
+def milliseconds(window: str) -> int:
+    """The length of a Prometheus range, as `prometheus_window` gives it."""
+    return sum(int(number) * _PROMETHEUS_MS[unit] for number, unit in _PART.findall(window))
 
 
 def words(length: timedelta) -> str:

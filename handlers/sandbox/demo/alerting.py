@@ -17,7 +17,8 @@ from handlers.sandbox.process import SandboxError
 DIRECTORY = Path(__file__).parents[3] / "alertmanager"
 Document = dict[str, Any]
 
-_WINDOW = re.compile(r"\[(\w+)\]")
+_TIMES = re.compile(r"(?<=\[)\d\w*|(?<=[a-z]:)\d\w*(?=\])|(?<=offset )\d\w*")
+"""Windows, their steps, and how far back something is looked for."""
 
 
 def read(name: str, directory: Path = DIRECTORY) -> Document:
@@ -44,12 +45,12 @@ def alertmanager(config: Mapping[str, Any], handlers: str, credentials: Path, sc
 
 
 def rules(config: Mapping[str, Any], scale: float) -> Sequence[Document]:
-    """The groups of rules.yml with interval, `for` and windows scaled."""
+    """The groups of rules.yml with interval, `for`, windows and their steps scaled."""
     found: list[Document] = deepcopy(config["groups"])
     for group in found:
         group["interval"] = _scaled(group["interval"], scale)
         for rule in group["rules"]:
-            rule["expr"] = _WINDOW.sub(lambda match: f"[{_scaled(match[1], scale)}]", rule["expr"])
+            rule["expr"] = _TIMES.sub(lambda match: _scaled(match[0], scale), rule["expr"])
             if "for" in rule:
                 rule["for"] = _scaled(rule["for"], scale)
     return found
