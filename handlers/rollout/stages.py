@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from handlers.rollout import commands, facts
+from handlers.rollout import commands, facts, hearing
 from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.state import Intent, Phase, State
@@ -11,9 +11,11 @@ from handlers.rollout.timing import due
 from handlers.rollout.weights import FULL, highest
 
 HOLD = "hold: "
-"""What `State.waiting` begins with while a user holds the canary."""
+"""What `State.waiting` begins with while a user, or an alert, holds the canary."""
 
-ACTIVE = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING, Phase.FINALISING})
+ADVANCING = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+"""The phases in which a weight may be raised, or something promoted."""
+ACTIVE = ADVANCING | {Phase.PROMOTING, Phase.FINALISING}
 
 
 class Stage(Enum):
@@ -36,6 +38,7 @@ class Stage(Enum):
     ABORTED = "aborted"
     ABORTED_TOO_LATE = "aborted after the copy"
     ALERT_PASSED_OVER = "alert not about this rollout"
+    ALERT_ENDED = "alert ended"
     AT_REST = "at rest"
     ADRIFT = "at rest, adrift"
     PRIMARY_MISSING = "primary missing"
@@ -81,7 +84,9 @@ def stage_of(s: Snapshot) -> Stage:
     stage = _free(s)
     if stage in (Stage.APPROVED, Stage.PROMOTE_NOW):
         return (Stage.HELD if s.known.weight else Stage.HELD_EARLY) if s.frozen else stage
-    return _held(s, stage) if stage in _HOLDS and s.hold else stage
+    # a start raises nothing: an alert holds what comes after it, where a user can promote it all the same
+    hold = s.stopped if stage in (Stage.NEW_REVISION, Stage.WAITING) else s.hold
+    return _held(s, stage) if stage in _HOLDS and hold else stage
 
 
 def _deleted(s: Snapshot) -> Stage:
@@ -124,12 +129,14 @@ def _begun(s: Snapshot) -> Stage | None:
 
 def _alert(s: Snapshot) -> Stage:
     """Firing, in an active phase, begun since this rollout began, and not seen before (design: events in)."""
-    state, began = s.known, s.cause.alert_started
+    state = s.known
+    if s.cause.alert_ended:
+        return Stage.ALERT_ENDED
     if state.claim and state.claim.intent is Intent.ROLLBACK:
-        return Stage.BUSY if facts.live(s) else Stage.ROLLING_BACK
-    if state.phase not in ACTIVE or s.cause.alert in state.alerts:
-        return Stage.ALERT_PASSED_OVER
-    if began is None or state.started is None or began < state.started:
+        if not facts.live(s):
+            return Stage.ROLLING_BACK
+        return Stage.BUSY if hearing.known(s) else Stage.ALERT_PASSED_OVER
+    if state.phase not in ACTIVE or not hearing.about_this_run(s):
         return Stage.ALERT_PASSED_OVER
     if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or facts.copying(s):
         return Stage.TOO_LATE

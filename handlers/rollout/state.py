@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout import transition, written
+from handlers.rollout import firing, transition, written
+from handlers.rollout.firing import Firing
 from handlers.rollout.transition import Transition
 
 STATE = "serinus.dev/state"
@@ -114,8 +115,8 @@ class State:
     about the requests of `analysis.match` only, others go to the primary. The cookies are `name=value`. `seen` holds
     commands, by annotation, that are not to be acted on again. `outbox` is told to webhooks by whoever comes after
     `tell_after`. `observed` holds the generation (or resource version) of each object as last seen, by short name: what
-    a tick compares to know that nothing changed. `runs`: see there. `configs` holds the digests of tracked configs as
-    last seen; `baseline` is for `revision.of_target`.
+    a tick compares to know that nothing changed. `runs`, `firing`: see there. `configs` holds the digests of tracked
+    configs as last seen; `baseline` is for `revision.of_target`.
     """
 
     seq: int = 0
@@ -140,6 +141,7 @@ class State:
     deadline: datetime | None = None
     claim: Claim | None = None
     alerts: tuple[str, ...] = ()
+    firing: tuple[Firing, ...] = ()
     outbox: tuple[Message, ...] = ()
     tell_after: datetime | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
@@ -160,14 +162,19 @@ def dump(state: State) -> str:
             data[name] = written.time_text(moment)
     if state.claim:
         data["claim"] = _dump_claim(state.claim)
-    if state.alerts:
-        data["alerts"] = list(state.alerts)
-    if state.outbox:
-        data["outbox"] = [_dump_message(message) for message in state.outbox]
+    data |= {name: items for name, items in _dump_lists(state).items() if items}
     for name in _TABLES:
         if table := getattr(state, name):
             data[name] = dict(sorted(table.items()))
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+
+
+def _dump_lists(state: State) -> Mapping[str, list[Any]]:
+    return {
+        "alerts": list(state.alerts),
+        "firing": [firing.dump(alert) for alert in state.firing],
+        "outbox": [_dump_message(message) for message in state.outbox],
+    }
 
 
 def _dump_claim(claim: Claim) -> Mapping[str, str]:
@@ -246,6 +253,7 @@ def _load(data: Mapping[str, Any]) -> State:
         tell_after=written.time(data.get("tell_after")),
         claim=_load_claim(claim) if claim is not None else None,
         alerts=tuple(written.text(key) for key in data.get("alerts", [])),
+        firing=tuple(firing.load(item) for item in data.get("firing", [])),
         outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
         observed=_texts(data.get("observed", {})),
         runs={str(key): written.whole(value) for key, value in data.get("runs", {}).items()},

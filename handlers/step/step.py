@@ -42,7 +42,7 @@ MARGIN = timedelta(seconds=20)
 LONGEST = timedelta(minutes=4)
 """The most that the questions of one step may take; Knative Serving ends a request after five minutes by default."""
 
-_QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
+_QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY, Stage.ALERT_PASSED_OVER, Stage.ALERT_ENDED)
 
 
 def step(
@@ -238,7 +238,7 @@ class _Attempt:
             stepped=self._counts_from(decision.state),
             outbox=left,
             tell_after=after,
-            observed=observed(self.scene, decision.state),
+            observed=observed(self.scene, decision.state) if decision.looked else self.known.observed,
             runs=counted(self.scene.raw, self.known, decision.state, skipped=self.scene.canary.skip_analysis),
         )
         if replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed():
