@@ -136,6 +136,16 @@ def test_checks_that_fail_meanwhile_roll_back() -> None:
     assert (lab.phase, lab.weights) == ("Failed", (100, 0))
 
 
+def test_a_check_that_fails_now_and_then_does_not_make_it_told_again() -> None:
+    """It is the same hold."""
+    lab = at(new_lab(), "Progressing", 20)
+    lab.step(old(lab))
+    for value in (100, 10, 100, 10, 100):
+        lab.prometheus.values[SUCCESS] = [value]
+        go_on(lab, times=1)
+    assert (lab.weights, len(told(lab, HALT))) == ((80, 20), 1)
+
+
 @pytest.mark.parametrize("scale", [1, 10])
 def test_without_a_word_for_ten_minutes_it_holds_no_more(scale: float) -> None:
     """The end of it may have been lost. Minutes are as long as the time scale makes them."""

@@ -98,7 +98,7 @@ def too_late(s: Snapshot, _: Findings) -> Decision:
     text = f"Alert {s.cause.text} is too late for {s.name}: {s.primary_text} already runs this revision"
     told = "too late: the primary already runs this revision"
     state = replace(s.known, alerts=_alerts(s), firing=heard(s))
-    return Decision(told=told, state=state, messages=(warning(s.known.phase, text),))
+    return Decision(told=told, state=state, messages=(warning(s.known.phase, text),), looked=False)
 
 
 def aborted(s: Snapshot, _: Findings) -> Decision:
