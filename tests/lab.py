@@ -1,7 +1,7 @@
 """A cluster with one Canary in it and everything around it: what most tests start from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -69,7 +69,19 @@ TICK = Cause(kind=CauseKind.TICK, id="tick")
 
 def an_alert(started: datetime, key: str = "fp/1") -> Cause:
     """A firing alert about app in shop."""
-    return Cause(kind=CauseKind.ALERT, id=key, alert=key, alert_started=started, text="CanaryHighErrorRate is firing")
+    return Cause(
+        kind=CauseKind.ALERT,
+        id=key,
+        alert=key,
+        alert_name="CanaryHighErrorRate",
+        alert_started=started,
+        text="CanaryHighErrorRate is firing",
+    )
+
+
+def its_end(alert: Cause, ended: datetime) -> Cause:
+    """The same alert, resolved."""
+    return replace(alert, alert_ended=ended, text="CanaryHighErrorRate has ended")
 
 
 @dataclass

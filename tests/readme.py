@@ -60,7 +60,7 @@ def events() -> str:
         (
             "`POST /alertmanager`",
             "Alertmanager's own JSON (version 4)",
-            "each firing alert with the labels `namespace` and `canary` rolls that canary back, now",
+            "each firing alert with the labels `namespace` and `canary` rolls that canary back, now, or holds it",
         ),
         *_gates(),
         (

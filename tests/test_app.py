@@ -120,6 +120,29 @@ def test_a_wrapped_alert_does_the_same(client_of: Client) -> None:
     assert lab.phase == "Failed"
 
 
+@pytest.mark.parametrize("wrapped", [False, True], ids=["Alertmanager's", "a CloudEvent"])
+def test_an_alert_from_before_holds_the_rollout_until_it_has_ended(client_of: Client, wrapped: bool) -> None:
+    """Firing and resolved come the same way, as Alertmanager sends them or over a Broker."""
+    lab = at(new_lab(), "Progressing", 20)
+
+    def send(**changes: str) -> None:
+        body = firing(lab, startsAt="2026-11-23T11:00:00Z", **changes)
+        event = {"specversion": "1.0", "id": "1", "source": "/am", "type": "dev.serinus.alert"}
+        if wrapped:
+            body = json.dumps({**event, "data": json.loads(body)})
+        response = client_of(lab).post(
+            "/" if wrapped else "/alertmanager", data=body, headers=STRUCTURED if wrapped else BEARER
+        )
+        assert response.status_code == 204
+
+    send()
+    lab.tick(3)
+    assert lab.weights == (80, 20)
+    send(status="resolved", endsAt="2026-11-23T12:01:00Z")
+    lab.tick()
+    assert lab.weights == (60, 40)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

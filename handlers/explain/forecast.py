@@ -10,7 +10,8 @@ from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase, State
 from handlers.rollout.table import checks, decide
 from handlers.rollout.weights import FULL, Weights

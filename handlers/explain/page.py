@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from handlers.explain.view import NO_PHASE, View
+from handlers.rollout.firing import Firing
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE
 from handlers.rollout.spec.durations import words
 from handlers.rollout.state import Phase
@@ -49,12 +50,20 @@ def _facts(view: View, now: datetime) -> Iterator[tuple[str, str]]:
         if moment:
             yield label, f"{_moment(moment)} ({_away(moment, now)})"
     yield "next step", f"{view.next} {_moment(view.due)} ({_away(view.due, now)})" if view.due else view.next
+    yield from (("alert", _alert(alert, now)) for alert in view.alerts)
     again = f"; next try {_moment(view.tell_after)} ({_away(view.tell_after, now)})" if view.tell_after else ""
     messages = "1 message waits" if view.untold == 1 else f"{view.untold} messages wait"
     untold = f"{messages} for a receiver to answer{again}" if view.untold else ""
     yield from ((label, text) for label, text in (("unknown", view.unseen), ("untold", untold)) if text)
     for key, value in view.marks.items():
         yield "set", f"{key}: {_cut(value)}"
+
+
+def _alert(alert: Firing, now: datetime) -> str:
+    """Since when it fires, when that was last said, and what follows from it."""
+    means = "holds the weight, serinus.dev/promote goes past it" if alert.holds else "about the primary, holds nothing"
+    heard = f"last heard {_moment(alert.heard)} ({_away(alert.heard, now)})"
+    return f"{alert.name} has been firing since {_moment(alert.since)}, {heard}: {means}"
 
 
 def _traffic(view: View) -> str:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout import history, state
+from handlers.rollout import firing, history, state
 from handlers.rollout.commands import pause, retry
+from handlers.rollout.firing import Firing
 from handlers.rollout.freeze import NOWHERE, Namespace, frozen
 from handlers.rollout.objects import Object, annotations, metadata, spec, status
 from handlers.rollout.objects.ownership import PREFIX
@@ -15,7 +16,7 @@ from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import HOLD
+from handlers.rollout.stages import ADVANCING, HOLD
 from handlers.rollout.state import Phase, State
 from handlers.rollout.timing import due, slack
 from handlers.rollout.weights import FULL
@@ -55,9 +56,10 @@ class View:
 
     `next` is what comes next in words, `due` when (None: it waits for something else than time). `weight`: of `.status`
     when the state cannot be read. `hold`: why nothing may advance now; `unseen`: why it is not known whether the
-    namespace is frozen. `tell_after`: when what is `untold` is tried again. `marks` are the annotations with which a
-    user steers Serinus, `problems` what cannot be read. `steps`: the history, oldest first.
-    `of_iterations`, `mirror_weight`: how many there are to be, and percent of the requests, as the spec says it now.
+    namespace is frozen. `alerts`: those that are known to fire, the longest first. `tell_after`: when what is `untold`
+    is tried again. `marks` are the annotations with which a user steers Serinus, `problems` what cannot be read.
+    `steps`: the history, oldest first. `of_iterations`, `mirror_weight`: how many there are to be, and percent of the
+    requests, as the spec says it now.
     """
 
     namespace: str
@@ -82,6 +84,7 @@ class View:
     due: datetime | None = None
     hold: str = ""
     unseen: str = ""
+    alerts: tuple[Firing, ...] = ()
     untold: int = 0
     tell_after: datetime | None = None
     marks: Mapping[str, str]
@@ -98,6 +101,7 @@ class View:
         data: dict[str, Any] = {field: getattr(self, field) for field in self.__slots__}
         times = {key: time_text(value) for key, value in data.items() if isinstance(value, datetime)}
         lists = {"problems": list(self.problems), "marks": dict(self.marks), "steps": list(self.steps)}
+        lists["alerts"] = [firing.dump(alert) for alert in self.alerts]
         return {**data, **times, **lists, "weight": {"primary": FULL - self.weight, "canary": self.weight}}
 
 
@@ -121,8 +125,9 @@ def view(
         weight=_told_weight(obj),
         threshold=canary.analysis.threshold if canary else None,
         next=_INVALID if problems else "waits for the first event that makes Serinus look at it",
-        hold=_hold(obj, canary, now, namespace),
+        hold=_hold(obj, canary, now, namespace) or _held_by_alert(known, now, scale),
         unseen=namespace.unseen,
+        alerts=_firing(known, now, scale),
         marks=_marks(obj),
         problems=problems,
         steps=tuple(history.load(annotations(obj))),
@@ -167,6 +172,16 @@ def _hold(obj: Object, canary: Canary | None, now: datetime, namespace: Namespac
         return _SUSPENDED
     around = NOWHERE if namespace.unread else namespace
     return frozen(annotations(obj), now, around) or pause(annotations(obj))
+
+
+def _firing(known: State | None, now: datetime, scale: float) -> tuple[Firing, ...]:
+    on = [alert for alert in known.firing if alert.on(now, scale)] if known else []
+    return tuple(sorted(on, key=lambda alert: (alert.since, alert.key)))
+
+
+def _held_by_alert(known: State | None, now: datetime, scale: float) -> str:
+    """An alert holds what raises a weight or promotes, and no start."""
+    return firing.hold(known.firing, now, scale) if known and known.phase in ADVANCING else ""
 
 
 def _held(found: View, known: State) -> str:

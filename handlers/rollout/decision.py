@@ -19,7 +19,8 @@ class Decision:
     `meanwhile` is the state that stands together with the intent while the actions are made, and `reasons` are told
     even if the step does not get further than that. `told` is the decision in plain words, for history and log.
     `release`: the last thing is to let the Canary be deleted. `untouched`: nothing at all is written, whatever has
-    been seen. `refused` is set when the step may not be made now and somebody should ask again: it becomes a 503.
+    been seen. Without `looked`, what was read does not count as seen. `refused` is set when the step may not be made
+    now and somebody should ask again: it becomes a 503.
     """
 
     told: str
@@ -32,6 +33,7 @@ class Decision:
     meanwhile: State | None = None
     refused: str = ""
     untouched: bool = False
+    looked: bool = True
     release: bool = False
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from handlers.rollout.checks import Finding, HookCheck, MetricCheck
 from handlers.rollout.decision import Decision
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.stages import Stage
+from handlers.rollout.stage import Stage
 from handlers.rollout.written import time_text
 
 HISTORY = "serinus.dev/history"

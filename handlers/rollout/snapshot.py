@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from handlers.rollout import firing
 from handlers.rollout.commands import pause
 from handlers.rollout.freeze import NOWHERE, Namespace, frozen
 from handlers.rollout.objects import DAEMONSET
@@ -23,12 +24,20 @@ class CauseKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """The event that made us look. Only an alert brings more than *look now*: its key, its start, its text."""
+    """The event that made us look. Only an alert brings more than *look now*: its key, its start, its text.
+
+    `alert_ended`: since when it fires no more, None while it does. `about` is its label that says which side it is
+    about, `workloads` are those that it names.
+    """
 
     kind: CauseKind
     id: str = ""
     alert: str = ""
+    alert_name: str = ""
     alert_started: datetime | None = None
+    alert_ended: datetime | None = None
+    about: str = ""
+    workloads: tuple[str, ...] = ()
     text: str = ""
 
 
@@ -93,7 +102,7 @@ class Snapshot:
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
     `astray`: a copy says something else than the primary was made with, and what it said is kept.
-    `namespace`: read only where a freeze can matter (`stages.may_be_held`).
+    `namespace`: read only where a freeze can matter (`stages.may_be_held`). `scale`: what durations are divided by.
     `mixed`: why nothing may go forward, for traffic would get to other pods than it should, or to none.
     `destination`: the Canary with the target and the Service that its spec names by now, if traffic can move there.
     `gap`: while the primary gets the target's version there may be none of its pods to serve. `bounds`: of its scaler.
@@ -116,6 +125,7 @@ class Snapshot:
     astray: bool = False
     mine: str = ""
     namespace: Namespace = NOWHERE
+    scale: float = 1
     options: Options = field(default_factory=Options)
     mixed: str = ""
     destination: Canary | None = None
@@ -130,7 +140,12 @@ class Snapshot:
 
     @property
     def hold(self) -> str:
-        """Why nothing may start, advance or be promoted now, empty when it may."""
+        """Why nothing may advance or be promoted now, empty when it may."""
+        return self.stopped or firing.hold(self.known.firing, self.now, self.scale)
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing may even start now, empty when it may: a user holds the canary."""
         return self.frozen or pause(self.canary.annotations)
 
     @property

@@ -1,80 +1,21 @@
 """In which situation a canary is found: the first question of every step."""
 
 from collections.abc import Mapping
-from enum import Enum
 
-from handlers.rollout import commands, facts
+from handlers.rollout import commands, facts, hearing
 from handlers.rollout.commands import UNDECIDED
 from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
+from handlers.rollout.stage import Stage
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import drained, due
 from handlers.rollout.weights import FULL, highest
 
 HOLD = "hold: "
-"""What `State.waiting` begins with while a user holds the canary."""
+"""What `State.waiting` begins with while something holds the canary."""
 
-ACTIVE = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING, Phase.FINALISING})
-
-
-class Stage(Enum):
-    """The situations; the value is what `history` and the log call them."""
-
-    DELETED = "being deleted"
-    TERMINATING = "being deleted, to be reverted"
-    BUSY = "another step under way"
-    SUSPENDED = "suspended"
-    TARGET_MISSING = "target missing"
-    SCALER_MISSING = "autoscaler missing"
-    BOOTSTRAP = "bootstrap"
-    TAKEN_OVER = "taken over"
-    ROLLING_BACK = "rollback under way"
-    COPIED = "copy under way"
-    COPYING = "configs copied"
-    ASTRAY = "configs copied, and not the template"
-    ALERTED = "alerted"
-    TOO_LATE = "alerted after the copy"
-    ABORTED = "aborted"
-    ABORTED_TOO_LATE = "aborted after the copy"
-    ALERT_PASSED_OVER = "alert not about this rollout"
-    AT_REST = "at rest"
-    ADRIFT = "at rest, adrift"
-    PRIMARY_MISSING = "primary missing"
-    ASKED_FOR = "at rest, other replicas asked for"
-    MOVING = "another target or Service"
-    MOVING_ON = "another target or Service in the middle of a run"
-    MOVED = "moved, the former objects are there"
-    NEW_REVISION = "new revision"
-    WAITING = "waiting for approval"
-    APPROVED = "approved by command"
-    PROMOTE_NOW = "promoted by command"
-    ON_HOLD = "new revision, held"
-    HELD_EARLY = "held before the first step"
-    HELD = "held"
-    REVERTED = "reverted"
-    PUSHED = "revision changed"
-    SCALED_DOWN = "target has no replicas"
-    NOT_DUE = "not due yet"
-    CANARY_NOT_READY = "canary not ready"
-    STARTING = "canary ready in part"
-    PRIMARY_NOT_READY = "primary not ready"
-    THRESHOLD = "failed checks at threshold"
-    SKIP_ANALYSIS = "analysis skipped"
-    FIRST_STEP = "first step"
-    MIRRORED = "mirroring"
-    NEXT_STEP = "next step"
-    LAST_STEP = "last step"
-    FIRST_ITERATION = "first iteration"
-    NEXT_ITERATION = "next iteration"
-    SWITCH = "all iterations passed, blue/green"
-    LAST_ITERATION = "last iteration"
-    UNMATCHED = "match removed"
-    WAITING_PROMOTION = "waiting for promotion"
-    PROMOTING = "promoting"
-    PROMOTION_STUCK = "promoting, primary not ready"
-    CROWDED = "promoting, primary has too few pods"
-    FINALISING = "finalising"
-    HOLDING = "failed, canary serves"
+ADVANCING = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+ACTIVE = ADVANCING | {Phase.PROMOTING, Phase.FINALISING}
 
 
 def stage_of(s: Snapshot) -> Stage:
@@ -88,7 +29,9 @@ def stage_of(s: Snapshot) -> Stage:
     stage = _free(s)
     if stage in (Stage.APPROVED, Stage.PROMOTE_NOW):
         return (Stage.HELD if s.known.weight else Stage.HELD_EARLY) if s.frozen else stage
-    return _held(s, stage) if stage in _HOLDS and s.hold else stage
+    # a start raises nothing: an alert holds what comes after it, where a user can promote it all the same
+    hold = s.stopped if stage in (Stage.NEW_REVISION, Stage.WAITING) else s.hold
+    return _held(s, stage) if stage in _HOLDS and hold else stage
 
 
 def _deleted(s: Snapshot) -> Stage:
@@ -140,12 +83,14 @@ def _begun(s: Snapshot) -> Stage | None:
 
 def _alert(s: Snapshot) -> Stage:
     """Firing, in an active phase, begun since this rollout began, and not seen before (design: events in)."""
-    state, began = s.known, s.cause.alert_started
+    state = s.known
+    if s.cause.alert_ended:
+        return Stage.ALERT_ENDED
     if state.claim and state.claim.intent is Intent.ROLLBACK:
-        return Stage.BUSY if facts.live(s) else Stage.ROLLING_BACK
-    if state.phase not in ACTIVE or s.cause.alert in state.alerts:
-        return Stage.ALERT_PASSED_OVER
-    if began is None or state.started is None or began < state.started:
+        if not facts.live(s):
+            return Stage.ROLLING_BACK
+        return Stage.BUSY if hearing.known(s) else Stage.ALERT_PASSED_OVER
+    if state.phase not in ACTIVE or not hearing.about_this_run(s):
         return Stage.ALERT_PASSED_OVER
     if state.phase in (Phase.PROMOTING, Phase.FINALISING) or s.promoted == state.revision or facts.copying(s):
         return Stage.TOO_LATE

@@ -8,12 +8,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from handlers.errors import BadCanary
-from handlers.rollout import transition, written
-from handlers.rollout.transition import Transition
+from handlers.rollout import claim, firing, message, written
+from handlers.rollout.claim import Claim, Intent
+from handlers.rollout.firing import Firing
+from handlers.rollout.message import Kind, Message
+from handlers.rollout.phase import Phase
+
+__all__ = ["ALERTS_KEPT", "STATE", "Claim", "Intent", "Kind", "Message", "Phase", "State", "dump", "load"]
 
 STATE = "serinus.dev/state"
 SCHEMA = 1
@@ -36,77 +40,8 @@ _TOLD = (
     "floor",
 )
 _PLAIN = (*_TOLD, *_COOKIES)
-_LISTS = ("alerts", "former", "apexes")
 _TABLES = ("seen", "observed", "runs", "configs")
 _TIMES = ("started", "stepped", "deadline", "tell_after")
-
-
-class Phase(Enum):
-    """Flagger's phases (`v1beta1.CanaryPhase`), as far as they occur here."""
-
-    INITIALIZING = "Initializing"
-    INITIALIZED = "Initialized"
-    WAITING = "Waiting"
-    PROGRESSING = "Progressing"
-    WAITING_PROMOTION = "WaitingPromotion"
-    PROMOTING = "Promoting"
-    FINALISING = "Finalising"
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    TERMINATING = "Terminating"
-
-
-class Intent(Enum):
-    """What a step under way is about to do; written before it is done."""
-
-    BOOTSTRAP = "bootstrap"
-    START = "start"
-    RAISE = "raise"
-    PROMOTE = "promote"
-    SHIFT = "shift"
-    FINALISE = "finalise"
-    HEAL = "heal"
-    RESTART = "restart"
-    CANCEL = "cancel"
-    ROLLBACK = "rollback"
-    FAIL = "fail"
-    REVERT = "revert"
-
-
-class Kind(Enum):
-    """What waits in the outbox: a message, the post-rollout webhooks, or a transition."""
-
-    NORMAL = "Normal"
-    WARNING = "Warning"
-    POST_ROLLOUT = "post-rollout"
-    TRANSITION = "transition"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A step under way: whose (nonce), what for, about which revision, and until when it may take."""
-
-    nonce: str
-    intent: Intent
-    revision: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """Something to tell: a Kubernetes Event's type and text, the phase it was said in, a stable id, the revision.
-
-    The text of one about post-rollout webhooks is the phase that they are called with (none: the one it was said in).
-    `told`: the receivers that have it already, by their keys.
-    """
-
-    kind: Kind
-    text: str
-    phase: Phase
-    id: str = ""
-    revision: str = ""
-    transition: Transition | None = None
-    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +53,8 @@ class State:
     about the requests of `analysis.match` only, others go to the primary. The cookies are `name=value`. `seen` holds
     commands, by annotation, that are not to be acted on again. `outbox` is told to webhooks by whoever comes after
     `tell_after`. `observed` holds the generation (or resource version) of each object as last seen, by short name: what
-    a tick compares to know that nothing changed. `runs`: see there. `configs` holds the digests of tracked configs as
-    last seen; `baseline` is for `revision.of_target`.
+    a tick compares to know that nothing changed. `runs`, `firing`: see there. `configs` holds the digests of tracked
+    configs as last seen; `baseline` is for `revision.of_target`.
 
     `identity` (see there) is what all of this is about, `former` those from which traffic has moved away and whose
     objects are not gone yet, `apexes` the names of Services that clients called before. `replicas`: how many pods the
@@ -148,6 +83,7 @@ class State:
     deadline: datetime | None = None
     claim: Claim | None = None
     alerts: tuple[str, ...] = ()
+    firing: tuple[Firing, ...] = ()
     outbox: tuple[Message, ...] = ()
     tell_after: datetime | None = None
     observed: Mapping[str, str] = field(default_factory=dict)
@@ -172,38 +108,22 @@ def dump(state: State) -> str:
         if moment := getattr(state, name):
             data[name] = written.time_text(moment)
     if state.claim:
-        data["claim"] = _dump_claim(state.claim)
-    data |= {name: list(items) for name in _LISTS if (items := getattr(state, name))}
-    if state.outbox:
-        data["outbox"] = [_dump_message(message) for message in state.outbox]
+        data["claim"] = claim.dump(state.claim)
+    data |= {name: items for name, items in _dump_lists(state).items() if items}
     for name in _TABLES:
         if table := getattr(state, name):
             data[name] = dict(sorted(table.items()))
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
-def _dump_claim(claim: Claim) -> Mapping[str, str]:
+def _dump_lists(state: State) -> Mapping[str, list[Any]]:
     return {
-        "nonce": claim.nonce,
-        "intent": claim.intent.value,
-        "revision": claim.revision,
-        "until": written.time_text(claim.until),
+        "alerts": list(state.alerts),
+        "firing": [firing.dump(alert) for alert in state.firing],
+        "former": list(state.former),
+        "apexes": list(state.apexes),
+        "outbox": [message.dump(item) for item in state.outbox],
     }
-
-
-def _dump_message(message: Message) -> Mapping[str, Any]:
-    data: dict[str, Any] = {
-        "kind": message.kind.value,
-        "text": message.text,
-        "phase": message.phase.value,
-        "id": message.id,
-        "revision": message.revision,
-    }
-    if message.transition:
-        data["transition"] = transition.dump(message.transition)
-    if message.told:
-        data["told"] = list(message.told)
-    return data
 
 
 def load(annotations: Mapping[str, str]) -> State | None:
@@ -235,7 +155,7 @@ def _unreadable(why: str) -> BadCanary:
 
 
 def _load(data: Mapping[str, Any]) -> State:
-    claim = data.get("claim")
+    held = data.get("claim")
     return State(
         seq=written.whole(data["seq"]),
         phase=Phase(data["phase"]),
@@ -256,11 +176,12 @@ def _load(data: Mapping[str, Any]) -> State:
         stepped=written.time(data.get("stepped")),
         deadline=written.time(data.get("deadline")),
         tell_after=written.time(data.get("tell_after")),
-        claim=_load_claim(claim) if claim is not None else None,
+        claim=claim.load(held) if held is not None else None,
         alerts=_items(data.get("alerts", [])),
         former=_items(data.get("former", [])),
         apexes=_items(data.get("apexes", [])),
-        outbox=tuple(_load_message(item) for item in data.get("outbox", [])),
+        firing=tuple(firing.load(item) for item in data.get("firing", [])),
+        outbox=tuple(message.load(item) for item in data.get("outbox", [])),
         observed=_texts(data.get("observed", {})),
         runs={str(key): written.whole(value) for key, value in data.get("runs", {}).items()},
         configs=_texts(data.get("configs", {})),
@@ -268,30 +189,6 @@ def _load(data: Mapping[str, Any]) -> State:
         identity=written.text(data.get("identity", "")),
         replicas=written.whole(data.get("replicas", 0)),
         floor=written.whole(data.get("floor", 0)),
-    )
-
-
-def _load_claim(data: Mapping[str, str]) -> Claim:
-    return Claim(
-        nonce=written.text(data["nonce"]),
-        intent=Intent(data["intent"]),
-        revision=written.text(data["revision"]),
-        until=written.moment(data["until"]),
-    )
-
-
-def _load_message(data: Mapping[str, Any]) -> Message:
-    kind, text, changed = Kind(data["kind"]), written.text(data["text"]), data.get("transition")
-    if kind is Kind.POST_ROLLOUT and text:
-        Phase(text)  # raises where it is none
-    return Message(
-        kind=kind,
-        text=text,
-        phase=Phase(data["phase"]),
-        id=written.text(data["id"]),
-        revision=written.text(data["revision"]),
-        transition=transition.load(changed) if changed is not None else None,
-        told=tuple(written.text(key) for key in data.get("told", [])),
     )
 
 

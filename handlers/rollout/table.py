@@ -10,10 +10,21 @@ from enum import Enum
 
 from handlers.rollout.checks import Check, Finding, HookCheck, MetricCheck, ServerCheck
 from handlers.rollout.decision import Decision, nothing, settle
-from handlers.rollout.rules import advance, deletion, healing, hold, moving, promotion, resting, rollback, takeover
+from handlers.rollout.rules import (
+    advance,
+    alerts,
+    deletion,
+    healing,
+    hold,
+    moving,
+    promotion,
+    resting,
+    rollback,
+    takeover,
+)
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook
-from handlers.rollout.stages import Stage
+from handlers.rollout.stage import Stage
 from handlers.rollout.state import Intent, Phase
 
 
@@ -182,7 +193,8 @@ TABLE: Mapping[Stage, Row] = {
     Stage.ROLLING_BACK: Row(rollback.roll_forward, "finish it → Failed", (), Intent.ROLLBACK),
     Stage.TOO_LATE: Row(rollback.too_late, "tell it; promotion goes on"),
     Stage.ABORTED_TOO_LATE: Row(rollback.aborted_too_late, "tell it; promotion goes on"),
-    Stage.ALERT_PASSED_OVER: Row(_leave("the alert is not about this rollout, or was seen"), "nothing"),
+    Stage.ALERT_PASSED_OVER: Row(alerts.passed_over, "remember it; while it fires nothing advances"),
+    Stage.ALERT_ENDED: Row(alerts.ended, "forget it: it holds nothing any more"),
 }
 
 

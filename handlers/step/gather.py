@@ -168,6 +168,7 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         routes=router.weights(canary, route) if route else None,
         scaler_missing=canary.scaler is not None and scaler is None,
         scaler_awake=scaler is not None and pausable(scaler) and not paused(scaler),
+        scale=config.scale,
         options=config.options,
         copying=ahead(configs, copies_among(configs, canary.namespace, objects), primary),
         astray=any(stale_among(configs, canary, objects).values()),

@@ -22,7 +22,8 @@ from handlers.rollout.projection import project
 from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.runs import counted
 from handlers.rollout.snapshot import Cause
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell
@@ -46,7 +47,7 @@ MARGIN = timedelta(seconds=20)
 LONGEST = timedelta(minutes=4)
 """The most that the questions of one step may take; Knative Serving ends a request after five minutes by default."""
 
-_QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY)
+_QUIET = (Stage.AT_REST, Stage.NOT_DUE, Stage.BUSY, Stage.ALERT_PASSED_OVER, Stage.ALERT_ENDED)
 
 
 def step(  # noqa: PLR0913, PLR0917  each is known to another caller
@@ -252,7 +253,7 @@ class _Attempt:
             stepped=self._counts_from(decision.state),
             outbox=left,
             tell_after=after,
-            observed=self._observed(decision.state),
+            observed=self._observed(decision.state) if decision.looked else self.known.observed,
             runs=counted(self.scene.raw, self.known, decision.state, skipped=self.scene.canary.skip_analysis),
         )
         same = replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed()

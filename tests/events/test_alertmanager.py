@@ -70,6 +70,36 @@ def test_alerts_that_name_no_canary_are_left_out(labels: dict[str, Any] | None) 
     assert [alert.canary for alert in read(group(other, ALERT))] == ["podinfo"]
 
 
+@pytest.mark.parametrize(
+    ("ends_at", "expected"),
+    [
+        pytest.param("2026-11-23T11:30:00Z", datetime(2026, 11, 23, 11, 30, tzinfo=UTC), id="when it ended"),
+        pytest.param(None, datetime(2026, 11, 23, 11, 22, 58, 742000, tzinfo=UTC), id="nobody says when"),
+        pytest.param("0001-01-01T00:00:00Z", datetime(2026, 11, 23, 11, 22, 58, 742000, tzinfo=UTC), id="year 1"),
+    ],
+)
+def test_a_resolved_alert_has_an_end(ends_at: str | None, expected: datetime) -> None:
+    """It is not before its start; one that fires has none, whatever it says."""
+    resolved, firing = read(group(ALERT | {"status": "resolved", "endsAt": ends_at}, ALERT | {"endsAt": "?"}))
+    assert (resolved.ends_at, firing.ends_at) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "about", "workloads"),
+    [
+        ({}, "", ()),
+        ({"destination_workload": "podinfo-primary"}, "", ("podinfo-primary",)),
+        ({"deployment": "a", "workload": "a", "daemonset": "b"}, "", ("a", "b")),
+        ({"pod": "podinfo-primary-7d9c6d5b4-x2x7q"}, "", ("podinfo-primary-7d9c6d5b4", "podinfo-primary")),
+        ({"serinus_about": "primary"}, "primary", ()),
+    ],
+)
+def test_an_alert_may_say_what_it_is_about(labels: dict[str, str], about: str, workloads: tuple[str, ...]) -> None:
+    """By the workload that its labels name, by a pod of it, or in a word."""
+    (alert,) = read(group(ALERT | {"labels": LABELS | labels}))
+    assert (alert.about, alert.workloads) == (about, workloads)
+
+
 @pytest.mark.parametrize("alerts", [None, []])
 def test_no_alerts(alerts: list[Any] | None) -> None:
     """Nothing to do is no mistake."""
@@ -112,6 +142,8 @@ def test_the_year_one() -> None:
         (group(ALERT | {"fingerprint": "a/b"}), r"^alerts\[0\].fingerprint: 'a/b', expected a hash"),
         (group(ALERT | {"startsAt": None}), r"^alerts\[0\].startsAt: '', expected a time"),
         (group(ALERT | {"startsAt": "now"}), r"^alerts\[0\].startsAt: 'now', expected a time"),
+        (group(ALERT | {"status": "resolved", "endsAt": "now"}), r"^alerts\[0\].endsAt: 'now', expected a time"),
+        (group(ALERT | {"labels": LABELS | {"pod": 5}}), r"^alerts\[0\].labels.pod: 5, expected a string"),
     ],
 )
 def test_malformed_payloads(payload: Any, reason: str) -> None:

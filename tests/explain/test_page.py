@@ -8,6 +8,7 @@ import pytest
 
 from handlers.explain.page import WIDTH, changes, gone, page, table
 from handlers.explain.view import View, view
+from handlers.rollout.firing import Firing
 from tests.fakes import EPOCH
 from tests.lab import a_canary, at, new_lab
 
@@ -181,6 +182,18 @@ def test_a_canary_that_nobody_has_looked_at_has_a_page() -> None:
     assert "  phase     none yet, nothing is routed\n" in text
     assert "next step waits for the first event" in text
     assert "Steps" not in text
+
+
+@pytest.mark.parametrize(
+    ("holds", "means"),
+    [(True, "holds the weight, serinus.dev/promote goes past it"), (False, "about the primary, holds nothing")],
+)
+def test_an_alert_that_fires_has_a_line(holds: bool, means: str) -> None:
+    """Since when, when it was last heard, and what follows from it."""
+    fires = Firing(key="f/1", name="Slow", since=EPOCH - timedelta(hours=1), heard=EPOCH, holds=holds)
+    lines = " ".join(page(replace(PLAIN, alerts=(fires,)), EPOCH).split())
+    assert "alert Slow has been firing since 2026-11-23 11:00:00Z, last heard 2026-11-23 12:00:00Z (0s ago): " in lines
+    assert means in lines
 
 
 def test_a_hold_is_what_a_canary_at_rest_waits_for() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from handlers.explain.view import View, view
 from handlers.rollout import state
+from handlers.rollout.firing import Firing
 from handlers.rollout.freeze import NOWHERE, Namespace
 from handlers.rollout.history import HISTORY
 from handlers.rollout.objects import CANARY
@@ -127,6 +128,21 @@ def test_a_frozen_canary_says_until_when() -> None:
     assert found.next.startswith("frozen")
     assert "2026-12-01" in found.next
     assert "pause" not in found.next
+
+
+def test_a_canary_that_an_alert_holds_says_since_when_it_fires() -> None:
+    """In the middle of a run it is the reason; at rest it is only shown, and one that was not told for long is not."""
+    since, heard = EPOCH - timedelta(hours=2), EPOCH - timedelta(minutes=4)
+    fires = Firing(key="f/1", name="CanaryLatency", since=since, heard=heard)
+    gone = replace(fires, key="f/0", heard=EPOCH - timedelta(minutes=10))
+    said = "alert CanaryLatency has been firing since 2026-11-23T10:00:00Z"
+    found = seen(replace(RUNNING, firing=(gone, fires)))
+    assert (found.hold, found.alerts) == (said, (fires,))
+    assert found.next == f"{said}: nothing advances; rollbacks and deadlines go on"
+    resting = seen(State(phase=Phase.SUCCEEDED, firing=(fires,)))
+    assert (resting.hold, resting.alerts, "at rest" in resting.next) == ("", (fires,), True)
+    (data,) = json.loads(json.dumps(found.as_json()))["alerts"]
+    assert data == {"key": "f/1", "name": "CanaryLatency", "since": time_text(since), "heard": time_text(heard)}
 
 
 def test_a_frozen_namespace_is_named() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from handlers.rollout.firing import LASTS
+from handlers.rollout.spec.durations import go_duration
 from tests.manifests import operator_rule
 from tests.manifests.files import ALERTMANAGER, documents, inside, objects, run
 
@@ -100,7 +102,10 @@ def test_alerts_are_routed(labels: list[str], receivers: str) -> None:
 
 
 def test_alerts_arrive_at_once_and_whole() -> None:
-    """Nothing holds an alert back or cuts a notification short; one group is one canary; the token is in a file."""
+    """Nothing holds an alert back or cuts a notification short; one group is one canary; the token is in a file.
+
+    An alert that has ended is told, and one that fires is told twice at least within the time that it holds a rollout.
+    """
     document = documents(CONFIG)[0]
     (route,) = document["route"]["routes"]
     (hook,) = (hook for item in document["receivers"] for hook in item.get("webhook_configs", ()))
@@ -108,5 +113,8 @@ def test_alerts_arrive_at_once_and_whole() -> None:
     assert route["group_wait"] == "0s"
     assert route["continue"]
     assert hook["max_alerts"] == 0
-    assert hook["send_resolved"] is False
+    assert hook["send_resolved"] is True
+    repeat = go_duration(route["repeat_interval"])
+    assert repeat
+    assert 2 * repeat <= LASTS
     assert hook["http_config"]["authorization"].keys() == {"type", "credentials_file"}

@@ -62,15 +62,15 @@ def test_without_our_definitions(tmp_path: Path, whole: set[tuple[str, str]]) ->
 
 
 def test_a_rule_of_ones_own(tmp_path: Path) -> None:
-    """Prometheus takes the rule, and its labels name a canary to the handlers."""
-    (block,) = blocks("alerts.md", "- alert:")
-    (rule,) = yaml.safe_load(block)
+    """Prometheus takes each rule of the page, and its labels name a canary to the handlers."""
+    rules = [yaml.safe_load(block)[0] for block in blocks("alerts.md", "- alert:")]
+    assert [rule["alert"] for rule in rules] == ["PrimaryFails", "CheckoutFails"]
     file = tmp_path / "rules.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "own", "rules": [rule]}]}))
+    file.write_text(yaml.safe_dump({"groups": [{"name": "own", "rules": rules}]}))
     run("promtool", "check", "rules", file)
-    alert = {"status": "firing", "labels": rule["labels"], "annotations": {}, "fingerprint": "f"}
-    (read_back,) = read({"version": "4", "alerts": [{**alert, "startsAt": "2026-11-23T12:00:00Z"}]})
-    assert (read_back.namespace, read_back.canary) == ("shop", "checkout")
+    known = {"status": "firing", "annotations": {}, "fingerprint": "f", "startsAt": "2026-11-23T12:00:00Z"}
+    alerts = read({"version": "4", "alerts": [{**known, "labels": rule["labels"]} for rule in rules]})
+    assert [(alert.namespace, alert.canary) for alert in alerts] == [("shop", "checkout")] * 2
 
 
 def test_every_folder_is_told_of() -> None:

@@ -211,7 +211,7 @@ def revision_of(lab: Lab) -> str:
 
 
 def picture(lab: Lab) -> dict[str, Any]:
-    """What a rollout leaves behind, without times, counters, nonces and the order of alerts."""
+    """What a rollout leaves behind, without times, counters, nonces and the order of alerts, known to fire or not."""
     specs = {
         path: (lab.get(path) or {}).get("data" if "configmaps" in path or "secrets" in path else "spec")
         for path in (
@@ -228,8 +228,16 @@ def picture(lab: Lab) -> dict[str, Any]:
             *("v1/services/app", "v1/services/app-canary", "v1/services/app-primary"),
         )
     }
+    known = state_of(lab)
     state = replace(
-        state_of(lab), seq=0, stepped=None, started=None, deadline=None, observed={}, alerts=tuple(sorted(_alerts(lab)))
+        known,
+        seq=0,
+        stepped=None,
+        started=None,
+        deadline=None,
+        observed={},
+        alerts=tuple(sorted(known.alerts)),
+        firing=(),
     )
     shown = ("phase", "canaryWeight", "failedChecks", "iterations", "lastAppliedSpec", "lastPromotedSpec")
     status = (lab.canary or {}).get("status") or {}
@@ -241,11 +249,8 @@ def picture(lab: Lab) -> dict[str, Any]:
         "status": {key: status.get(key) for key in shown},
         "condition": [(item["status"], item["reason"]) for item in status.get("conditions", ())],
         "state": state,
+        "firing": sorted((alert.key, alert.holds, alert.told) for alert in known.firing),
     }
-
-
-def _alerts(lab: Lab) -> tuple[str, ...]:
-    return state_of(lab).alerts
 
 
 def told(lab: Lab) -> list[tuple[str, str, str]]:

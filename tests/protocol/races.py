@@ -1,13 +1,13 @@
 """Who meets whom: a step of each kind that is under way, and what else may come while it is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from handlers.rollout.commands import ABORT, PROMOTE
 from handlers.rollout.objects import SCALED_OBJECT
 from handlers.rollout.snapshot import Cause
 from tests.fakes import Prometheus
-from tests.lab import TICK, Lab, a_canary, an_alert, at, new_lab
+from tests.lab import TICK, Lab, a_canary, an_alert, at, its_end, new_lab
 from tests.protocol.harness import ROUTE, Watcher, process, run, state_of
 from tests.protocol.situations import (
     SUCCESS,
@@ -19,10 +19,12 @@ from tests.protocol.situations import (
     iterated,
     left_by_flagger,
     mirrored,
+    old_alert,
     pushed,
     scaled,
     sticky,
     tested,
+    under_an_alert,
     with_analysis,
     with_changed_configs,
 )
@@ -35,17 +37,26 @@ GONE = ("", "")
 
 @dataclass(frozen=True)
 class Actor:
-    """Who takes part: a tick, an alert, a tick after the other's claim has run out, a user who edits."""
+    """Who takes part: a tick, an alert, a tick after the other's claim has run out, a user who edits.
+
+    `old`, `ended`: the alert was firing before the rollout began; it has ended.
+    """
 
     name: str
     alert: str = ""
     edits: Callable[[Lab], object] | None = None
     late: bool = False
+    old: bool = False
+    ended: bool = False
     bad: bool = False
 
     def cause(self, lab: Lab) -> Cause:
         """Why it looks."""
-        return an_alert(state_of(lab).started or lab.clock.moment, self.alert) if self.alert else TICK
+        if not self.alert:
+            return TICK
+        if self.old:
+            return its_end(old_alert(lab), lab.clock.moment) if self.ended else old_alert(lab)
+        return an_alert(state_of(lab).started or lab.clock.moment, self.alert)
 
     def work(self, lab: Lab) -> Callable[[Watcher], str]:
         """What it does, given somebody who watches each of its calls."""
@@ -79,6 +90,7 @@ PUSH, LATER, LATER_FAILS = (
     Actor("late-tick", late=True),
     Actor("late-failing", late=True, bad=True),
 )
+OLD, ENDS = Actor("old-alert", "old/1", old=True), Actor("end-of-an-alert", "old/1", old=True, ended=True)
 ABORTS, STRAYS = Actor("abort", edits=lambda lab: asked(lab, ABORT)), Actor("hand-edited-route", edits=strayed)
 
 
@@ -137,7 +149,26 @@ def races() -> Iterator[Race]:
     yield Race("rollback", plain["rollback"], TICKS, LATER_FAILS, frozenset({PROMOTED, BACK}))
     yield Race("first-step", lambda: at(new_lab(), "Progressing"), TICKS, LATER, frozenset({PROMOTED}))
     promoted_now = Race("promote-now", _promoted_now, TICKS, ALERT, frozenset({PROMOTED, BACK}))
+    yield from held(plain)
     yield from (*strategies(), promoted_now, Race("deletion", _deleted, TICKS, ALERT, frozenset({GONE})))
+
+
+def held(plain: Mapping[str, Callable[[], Lab]]) -> Iterator[Race]:
+    """An alert that was firing before the rollout meets its steps, another alert, and its own end."""
+    for stage, end in {"start": PROMOTED, "advance": PROMOTED, "last-step": PROMOTED, "promoting": PROMOTED}.items():
+        yield Race(stage, plain[stage], TICKS, OLD, frozenset({end}))
+    yield Race("rollback", plain["rollback"], FAILS, OLD, frozenset({BACK}))
+    yield Race("advance", plain["advance"], ALERT, OLD, frozenset({BACK}))
+    yield Race("advance", plain["advance"], OLD, OLD, frozenset({PROMOTED}))
+    for stage in ("advance", "last-step"):
+
+        def ready(stage: str = stage) -> Lab:
+            return under_an_alert(plain[stage]())
+
+        yield Race(f"held-{stage}", ready, TICKS, ENDS, frozenset({PROMOTED}))
+        yield Race(f"held-{stage}", ready, TICKS, LATER, frozenset({PROMOTED}))
+        yield Race(f"held-{stage}", ready, TICKS, ALERT, frozenset({BACK}))
+    yield Race("held-advance", lambda: under_an_alert(plain["advance"]()), ALERT, ENDS, frozenset({BACK}))
 
 
 def strategies() -> Iterator[Race]:

@@ -1,12 +1,14 @@
 """Labs that stand right before a step."""
 
+from datetime import timedelta
 from typing import Any
 
 from handlers.rollout.commands import PROMOTE
 from handlers.rollout.objects import HPA, SERVICE, Kind
+from handlers.rollout.snapshot import Cause
 from handlers.step.ports import Response
 from tests.flagger import Row, left, point
-from tests.lab import Lab, a_canary, a_config, a_daemonset, a_deployment, at, new_lab
+from tests.lab import Lab, a_canary, a_config, a_daemonset, a_deployment, an_alert, at, new_lab
 from tests.protocol.harness import finish
 from tests.scalers import a_scaled_object, an_hpa, scaled_by
 
@@ -91,6 +93,17 @@ def to_be_released() -> Lab:
     lab = deleted(at(new_lab(a_canary(revertOnDeletion=True)), "Progressing", 40))
     lab.tick()
     assert lab.phase == "Terminating"
+    return lab
+
+
+def old_alert(lab: Lab) -> Cause:
+    """An alert that was firing before any rollout began."""
+    return an_alert(lab.clock.moment - timedelta(hours=1), "old/1")
+
+
+def under_an_alert(lab: Lab) -> Lab:
+    """An alert from before the rollout has been heard, and holds it."""
+    lab.step(old_alert(lab))
     return lab
 
 

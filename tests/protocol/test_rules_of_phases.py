@@ -7,7 +7,7 @@ from handlers.rollout.objects.revision import of_target
 from tests.fakes import WRITES
 from tests.lab import an_alert, new_lab
 from tests.protocol.harness import Trace, finish, state_of
-from tests.protocol.situations import SUCCESS, pushed
+from tests.protocol.situations import SUCCESS, old_alert, pushed
 from tests.protocol.steps import (
     GONE,
     PRIMARY,
@@ -100,6 +100,19 @@ def test_rule_11_an_alert_between_copy_and_commit_is_too_late() -> None:
     assert (claim_nonce(lab), lab.weights) == (nonce, (40, 60))
     slow.go()
     assert (lab.phase, state_of(lab).alerts) == ("Promoting", ("fp/1",))
+
+
+def test_rule_11_an_alert_from_before_the_run_leaves_the_claim_and_holds_what_was_about_to_be_raised() -> None:
+    """The step under way finds that somebody has written, decides anew, and puts the weight back."""
+    lab = due("Progressing", 20)
+    slow = handler(lab).to("patch", VIRTUAL_SERVICE)
+    nonce = claim_nonce(lab)
+    lab.step(old_alert(lab))
+    assert claim_nonce(lab) == nonce
+    slow.go(1)
+    assert lab.weights == (60, 40)
+    slow.go()
+    assert (lab.phase, lab.weights, state_of(lab).claim) == ("Progressing", (80, 20), None)
 
 
 @pytest.mark.parametrize(("phase", "weight"), [("Promoting", 60), ("Finalising", 0)])

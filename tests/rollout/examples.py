@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from handlers.rollout.checks import Finding, HookCheck, MetricCheck, Outcome
+from handlers.rollout.firing import Firing
 from handlers.rollout.snapshot import Cause, CauseKind, Primary, Snapshot, Target
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import Hook, Metric, Webhook
@@ -137,6 +138,12 @@ def a_snapshot(phase: Phase = Phase.PROGRESSING, /, **fields: Any) -> Snapshot:
             **fields,
         }
     )
+
+
+def a_firing(key: str = "f/1", *, ago: float = 60, heard: float = 0, **fields: Any) -> Firing:
+    """An alert that is known to fire: since when and when it was last heard, in seconds ago."""
+    times = {"since": NOW - seconds(ago), "heard": NOW - seconds(heard)}
+    return Firing(**{"key": key, "name": "HighErrorRate", **times, **fields})
 
 
 def an_alert(*, key: str = "f/1", began: datetime | None = NOW, text: str = "HighErrorRate") -> Cause:

@@ -7,7 +7,7 @@ from handlers.rollout.commands import ABORT, PAUSE, PROMOTE, RETRY
 from handlers.rollout.freeze import FREEZE
 from handlers.rollout.snapshot import Bounds, Snapshot
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.stages import Stage
+from handlers.rollout.stage import Stage
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.timing import DRAIN
 from handlers.rollout.weights import Weights

@@ -27,6 +27,7 @@ from tests.rollout.examples import (
     RUNNING,
     TICK,
     a_canary,
+    a_firing,
     a_webhook,
     an_alert,
     seconds,
@@ -147,6 +148,7 @@ def decisive_states(draw: st.DrawFn) -> State:
         deadline=draw(_MAYBE),
         claim=draw(CLAIMS) if draw(_SELDOM) else None,
         alerts=draw(st.sampled_from([(), ("f/1",)])),
+        firing=draw(st.sampled_from([(), (), (a_firing("f/1"),), (a_firing("f/3", holds=False, told=True),)])),
     )
 
 

@@ -12,7 +12,7 @@ from handlers.rollout.decision import Decision
 from handlers.rollout.history import HISTORY, LIMIT, append, entry, load
 from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.rollout.spec.analysis import Hook, Metric
-from handlers.rollout.stages import Stage
+from handlers.rollout.stage import Stage
 from handlers.rollout.state import Phase
 from tests.rollout.examples import NEW, a_snapshot, a_state, an_alert, answered, measured
 

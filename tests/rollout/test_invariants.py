@@ -23,7 +23,8 @@ from handlers.rollout.actions import (
 from handlers.rollout.decision import Decision
 from handlers.rollout.facts import live
 from handlers.rollout.snapshot import Primary, Snapshot
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import ADVANCING, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.rollout.weights import Weights, highest
@@ -134,16 +135,31 @@ def a_claim_says_everything_that_the_step_may_write(case: Case) -> None:
         assert case.decision.state.phase is Phase.PROMOTING
 
 
+_WRITTEN_DOWN = (Stage.TOO_LATE, Stage.ABORTED_TOO_LATE, Stage.ALERT_PASSED_OVER, Stage.ALERT_ENDED)
+
+
 def a_decision_holds_no_claim(case: Case) -> None:
-    """It ends with the step, but for alerts that only look, for what leaves all as it is, and for a rollback that
-    was begun and has to wait.
+    """It ends with the step, but for alerts that are only written down, for what leaves all as it is, and for a
+    rollback that was begun and has to wait.
     """
     claim = case.s.known.claim
     waits = bool(case.decision.refused) and claim is not None and claim.intent is Intent.ROLLBACK
-    if case.stage in (Stage.TOO_LATE, Stage.ABORTED_TOO_LATE) or case.decision.untouched or waits:
+    if case.stage in _WRITTEN_DOWN or case.decision.untouched or waits:
         assert case.decision.state.claim == case.s.known.claim
     else:
         assert case.decision.state.claim is None
+
+
+def what_is_held_goes_no_further(case: Case) -> None:
+    """By an alert or by a user, but for a promotion that was begun or asked for."""
+    begun = (Stage.PROMOTE_NOW, Stage.COPYING, Stage.COPIED)
+    if case.s.hold and case.s.known.phase in ADVANCING and case.stage not in begun:
+        after = case.decision.state
+        assert after.phase not in (Phase.PROMOTING, Phase.FINALISING)
+        assert not any(isinstance(action, CopyToPrimary) for action in case.decision.actions)
+        assert after.weight <= case.s.carried
+        assert after.iterations <= case.s.known.iterations
+        assert after.mirrored <= case.s.known.mirrored
 
 
 def what_is_untouched_changes_nothing(case: Case) -> None:
@@ -181,6 +197,7 @@ INVARIANTS = (
     only_what_was_analysed_is_promoted,
     a_claim_says_everything_that_the_step_may_write,
     a_decision_holds_no_claim,
+    what_is_held_goes_no_further,
     what_is_untouched_changes_nothing,
     every_change_of_phase_is_told,
     at_rest_nothing_changed_means_nothing_to_do,

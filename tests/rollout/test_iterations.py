@@ -13,7 +13,8 @@ from handlers.rollout.decision import settle
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Phase
 from handlers.rollout.weights import Weights
 from tests.rollout.decisions import decided

@@ -7,7 +7,8 @@ import pytest
 
 from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
 from handlers.rollout.snapshot import Options, Snapshot
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase
 from handlers.rollout.weights import Weights
 from tests.rollout.decisions import decided, texts

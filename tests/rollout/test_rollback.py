@@ -180,17 +180,20 @@ def test_an_alert_after_the_copy_is_too_late() -> None:
     s = a_snapshot(state=a_state(Phase.PROMOTING, weight=50, claim=claim), cause=an_alert())
     decision = decided(s)
     assert decision.actions == ()
-    assert decision.state == replace(s.known, alerts=("f/1",))
+    assert (decision.state.claim, decision.state.alerts) == (claim, ("f/1",))
+    assert decision.state == replace(s.known, alerts=("f/1",), firing=decision.state.firing)
     text = "Alert HighErrorRate is too late for podinfo.test: podinfo-primary.test already runs this revision"
     assert texts(decision) == [text]
 
 
-def test_an_alert_about_something_else_changes_nothing() -> None:
-    """Not even a claim that has run out."""
+def test_an_alert_about_something_else_is_remembered_and_nothing_more() -> None:
+    """Not even a claim that has run out is changed, and nothing that was read counts as seen."""
     for state in (a_state(Phase.SUCCEEDED), a_state(weight=20, alerts=("f/1",), claim=a_claim())):
         s = a_snapshot(state=state, cause=an_alert())
         decision = decided(s)
-        assert (decision.actions, decision.messages, decision.state, decision.untouched) == ((), (), state, True)
+        assert (decision.actions, decision.messages, decision.looked) == ((), (), False)
+        assert [alert.key for alert in decision.state.firing] == ["f/1"]
+        assert replace(decision.state, firing=()) == state
 
 
 def test_pods_are_waited_for_until_the_deadline() -> None:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from handlers.rollout.facts import live
 from handlers.rollout.freeze import Namespace
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.stages import Stage, may_be_held, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import may_be_held, stage_of
 from handlers.rollout.state import Intent, Phase
-from tests.rollout.examples import NEW, NOW, a_canary, a_claim, a_snapshot, a_state, an_alert, seconds
+from tests.rollout.examples import NEW, NOW, a_canary, a_claim, a_firing, a_snapshot, a_state, an_alert, seconds
 from tests.rollout.stages import (
     CASES,
     FAILED,
@@ -33,7 +34,7 @@ def test_a_situation_is_recognised(stage: Stage, s: Snapshot) -> None:
 
 
 ALERTED, TOO_LATE, PASSED_OVER = Stage.ALERTED, Stage.TOO_LATE, Stage.ALERT_PASSED_OVER
-ROLLBACK = a_claim(Intent.ROLLBACK)
+ROLLBACK, UNDER_WAY = a_claim(Intent.ROLLBACK), a_claim(Intent.ROLLBACK, left=9)
 ALERTS = [
     (ALERTED, "Progressing", a_state(PROGRESSING, weight=10)),
     (ALERTED, "before the first weight", a_state(PROGRESSING)),
@@ -46,7 +47,10 @@ ALERTS = [
     (TOO_LATE, "Finalising", a_state(FINALISING)),
     (TOO_LATE, "the copy was made", a_state(PROGRESSING, promoted=NEW, claim=a_claim(Intent.PROMOTE))),
     (PASSED_OVER, "seen before", a_state(PROGRESSING, alerts=("f/1",))),
-    (PASSED_OVER, "begun before the rollout", a_state(PROGRESSING, started=NOW + seconds(0.001))),
+    (ALERTED, "clocks differ a little", a_state(PROGRESSING, started=NOW + seconds(5))),
+    (PASSED_OVER, "begun before the rollout", a_state(PROGRESSING, started=NOW + seconds(5.001))),
+    (PASSED_OVER, "heard before the rollout", a_state(PROGRESSING, started=NOW + seconds(1), firing=(a_firing(),))),
+    (PASSED_OVER, "heard before, by a clock that is behind", a_state(PROGRESSING, firing=(a_firing(),))),
     (PASSED_OVER, "nothing began yet", a_state(PROGRESSING, started=None)),
     (PASSED_OVER, "nobody has looked yet", None),
     (PASSED_OVER, "Initializing", a_state(Phase.INITIALIZING)),
@@ -56,7 +60,8 @@ ALERTS = [
     (PASSED_OVER, "Failed already", a_state(FAILED)),
     (PASSED_OVER, "the canary serves", a_state(FAILED, weight=100, promoted=NEW)),
     (Stage.ROLLING_BACK, "a rollback was begun and its process died", a_state(PROGRESSING, claim=ROLLBACK)),
-    (Stage.BUSY, "a rollback is under way", a_state(PROGRESSING, claim=replace(ROLLBACK, until=NOW + seconds(9)))),
+    (PASSED_OVER, "another rollback is under way", a_state(PROGRESSING, claim=UNDER_WAY)),
+    (Stage.BUSY, "its own rollback is under way", a_state(PROGRESSING, claim=UNDER_WAY, firing=(a_firing(),))),
 ]
 
 
@@ -72,9 +77,16 @@ def test_an_alert_without_a_beginning_is_passed_over() -> None:
     assert stage_of(a_snapshot(PROGRESSING, weight=10, cause=an_alert(began=None))) is PASSED_OVER
 
 
+@pytest.mark.parametrize("state", [pytest.param(s, id=f"{st.name}: {why}") for st, why, s in ALERTS])
+def test_the_end_of_an_alert_decides_nothing(state: Any) -> None:
+    """Whatever the phase, and whoever holds a claim: there is nothing to roll back, and nothing to wait for."""
+    resolved = replace(an_alert(), alert_ended=NOW)
+    assert stage_of(a_snapshot(state=state, cause=resolved)) is Stage.ALERT_ENDED
+
+
 def test_every_stage_is_reached() -> None:
     """The tables above leave none out."""
-    assert {stage for stage, *_ in CASES} | {stage for stage, *_ in ALERTS} == set(Stage)
+    assert {stage for stage, *_ in CASES} | {stage for stage, *_ in ALERTS} | {Stage.ALERT_ENDED} == set(Stage)
 
 
 @pytest.mark.parametrize(

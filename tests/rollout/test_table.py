@@ -8,7 +8,8 @@ from handlers.rollout.checks import HookCheck, ServerCheck
 from handlers.rollout.snapshot import Primary
 from handlers.rollout.spec.analysis import DURATION, SUCCESS_RATE, Hook, Metric
 from handlers.rollout.spec.canary import Canary
-from handlers.rollout.stages import Stage, stage_of
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
 from tests.rollout.examples import NOW, a_canary, a_snapshot, a_state, a_target, seconds, with_webhooks

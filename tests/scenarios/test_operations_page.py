@@ -190,6 +190,14 @@ def late_alert(caplog: pytest.LogCaptureFixture) -> str:
     return caplog.text
 
 
+def held_by_alert(_: pytest.LogCaptureFixture) -> str:
+    """An alert from an hour before the rollout is heard in the middle of it."""
+    lab = begun()
+    lab.step(an_alert(lab.clock() - timedelta(hours=1)))
+    lab.tick()
+    return why(lab) + str(lab.events)
+
+
 def alert_of_nobody(caplog: pytest.LogCaptureFixture) -> str:
     """There is no Canary of that name."""
     lab = begun()
@@ -247,6 +255,7 @@ SITUATIONS: Mapping[str, Seen] = {
     "it is not there": autoscaler_missing,
     "Prometheus is down": metrics_fail,
     "it began before the rollout": late_alert,
+    "it was firing before the rollout began": held_by_alert,
     "it has not both labels": alert_of_nobody,
     "a messenger, an event webhook": messenger_down,
     "the AlertProvider is wrong": provider_missing,

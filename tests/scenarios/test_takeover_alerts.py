@@ -31,8 +31,13 @@ def test_an_alert_may_be_the_first_that_is_heard(name: str, row: Row, ends: tupl
 
 
 def test_an_alert_from_before_the_run_is_not_about_it() -> None:
-    """The run began when Flagger began it."""
+    """The run began when Flagger began it: it is taken over as by a tick, and held."""
     lab = left(WEIGHTED, point(WEIGHTED, [STATUS, "Progressing", 40]))
     began = lab.canary["status"]["conditions"][0]["lastTransitionTime"]
-    lab.step(an_alert(datetime.fromisoformat(began) - timedelta(seconds=1)))
-    assert (share(lab), taken_over(lab)) == (40, [])
+    lab.step(an_alert(datetime.fromisoformat(began) - timedelta(seconds=6)))
+    assert (share(lab), len(taken_over(lab))) == (40, 1)
+    for _ in range(5):
+        lab.kubelet.run()
+        lab.clock.tick(10)
+        lab.step()
+    assert (share(lab), len(taken_over(lab))) == (40, 1)

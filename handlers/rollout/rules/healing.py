@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from handlers.rollout.actions import Action, ApexService, Route, RouteTargets, ScalePrimary, WorkloadServices
 from handlers.rollout.decision import Decision
+from handlers.rollout.facts import live
 from handlers.rollout.rules.rollback import as_it_is
 from handlers.rollout.snapshot import Snapshot
-from handlers.rollout.stages import ACTIVE, Stage
+from handlers.rollout.stage import Stage
+from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Intent
 
 _ON_THEIR_OWN = frozenset(
@@ -21,7 +23,7 @@ _BACK = frozenset({Intent.ROLLBACK, Intent.REVERT})
 
 def with_declared(s: Snapshot, decision: Decision, stage: Stage) -> Decision:
     """The decision, with what differs from the spec put right first."""
-    if stage in _ON_THEIR_OWN or decision.intent in _BACK or decision.untouched or decision.refused or decision.release:
+    if stage in _ON_THEIR_OWN or decision.intent in _BACK or not decision.looked or _leaves_all(s, decision):
         return decision
     actions: list[Action] = []
     if s.primary and s.primary.stopped:
@@ -35,6 +37,12 @@ def with_declared(s: Snapshot, decision: Decision, stage: Stage) -> Decision:
         return decision
     told = f"{decision.told}; bring what the Canary declares up to date"
     return replace(decision, told=told, actions=(*actions, *decision.actions))
+
+
+def _leaves_all(s: Snapshot, decision: Decision) -> bool:
+    """Whether this step writes nothing but what it has heard, or somebody else's is under way."""
+    begun = s.known.claim is not None and s.known.claim.intent in _BACK
+    return decision.untouched or bool(decision.refused) or decision.release or begun or live(s)
 
 
 def _may_route(s: Snapshot) -> bool:

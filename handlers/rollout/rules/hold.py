@@ -1,4 +1,4 @@
-"""Held where it is, by a pause: nothing starts, advances or is promoted; what goes back still does."""
+"""Held where it is, by a user or by an alert: nothing starts, advances or is promoted; what goes back still does."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def on_hold(s: Snapshot, _: Findings) -> Decision:
 def hold(s: Snapshot, findings: Findings) -> Decision:
     """A run that may not go on: its checks are asked and counted as ever, the weight stays."""
     if stop := held(s, findings):
-        return stop
+        return _held_before(s, stop)
     return Decision(
         told=f"hold: {s.hold}",
         actions=(as_it_is(s),) if s.known.phase in ACTIVE else (),
@@ -47,6 +47,13 @@ def starting(s: Snapshot, findings: Findings) -> Decision:
         messages=(*of_findings(s, findings), *held_up.messages),
         findings=tuple(findings),
     )
+
+
+def _held_before(s: Snapshot, stop: Decision) -> Decision:
+    """A check that fails meanwhile ends no hold: it is not told anew when the next one passes."""
+    if stop.state.phase is not s.known.phase or stop.state.waiting or not s.known.waiting.startswith(HOLD):
+        return stop
+    return replace(stop, state=replace(stop.state, waiting=s.known.waiting))
 
 
 def _said(s: Snapshot) -> tuple[Message, ...]:

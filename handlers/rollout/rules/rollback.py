@@ -6,6 +6,7 @@ from handlers.rollout import commands
 from handlers.rollout.actions import Route, ScaleUp
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, overdue, post_rollout, settle, stepped, waiting, warning
+from handlers.rollout.hearing import heard
 from handlers.rollout.rules.scaling import pods_go
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import ALERTS_KEPT, Intent, Message, Phase, State
@@ -37,7 +38,7 @@ def roll_back(
     return Decision(
         told=f"roll back: {why}",
         intent=Intent.ROLLBACK,
-        meanwhile=replace(s.known, failed=count, alerts=state.alerts),
+        meanwhile=replace(s.known, failed=count, alerts=state.alerts, firing=state.firing),
         actions=(Route(0), *pods_go(s)),
         state=replace(state, waiting=DRAIN if s.reached else ""),
         reasons=said,
@@ -77,6 +78,7 @@ def _failed(s: Snapshot, revision: str, weight: int = 0) -> State:
         failed=0,
         revision=revision,
         alerts=_alerts(s),
+        firing=heard(s),
     )
 
 
@@ -98,8 +100,8 @@ def too_late(s: Snapshot, _: Findings) -> Decision:
     """
     text = f"Alert {s.cause.text} is too late for {s.name}: {s.primary_text} already runs this revision"
     told = "too late: the primary already runs this revision"
-    state = replace(s.known, alerts=_alerts(s))
-    return Decision(told=told, state=state, messages=(warning(s.known.phase, text),))
+    state = replace(s.known, alerts=_alerts(s), firing=heard(s))
+    return Decision(told=told, state=state, messages=(warning(s.known.phase, text),), looked=False)
 
 
 def aborted(s: Snapshot, _: Findings) -> Decision:

@@ -81,27 +81,18 @@ def test_errors_of_real_requests_roll_a_canary_back(site: Site, app: App) -> Non
     assert app.status["phase"] == "Failed"
 
 
-def test_an_alert_from_before_the_rollout_does_nothing_nor_does_its_end(site: Site, app: App) -> None:
-    """Neither at rest, nor told again in the middle of a rollout that began after it, nor when it has ended."""
-    resolved = configuration(site)
-    resolved["receivers"][1]["webhook_configs"][0]["send_resolved"] = True
-    site.sandbox.alertmanager.set_config(resolved)
-    try:
-        before = version(app)
-        post(site, about(app), seconds_ago=60)
-        answered(site, app, 1)
-        assert version(app) == before
-        app.push("2")
-        app.until("Progressing", 50)
-        post(site, about(app, "CanaryLatency"), seconds_ago=60)
-        answered(site, app, 2)
-        for name in ("CanaryErrorRate", "CanaryLatency"):
-            post(site, about(app, name), seconds_ago=60, ended=True)
-        site.wait_for(lambda: b'"status":"resolved"' in told(site, app)[-1].asked.body, "an end has been told")
-    finally:
-        site.sandbox.alertmanager.set_config(configuration(site))
-    answered(site, app, 3)
-    assert (app.status["phase"], app.status["canaryWeight"]) == ("Progressing", 50)
+def test_an_alert_from_before_the_rollout_holds_it_until_its_end_is_told(site: Site, app: App) -> None:
+    """Heard at rest it rolls nothing back, and the rollout that begins after it gets no traffic while it fires."""
+    post(site, about(app), seconds_ago=60)
+    answered(site, app, 1)
+    assert app.status["phase"] == "Initialized"
+    app.push("2")
+    app.ticks_until(lambda: steps(app)[-1]["stage"] == "held before the first step", "the alert holds the rollout")
+    assert "alert CanaryErrorRate has been firing since" in steps(app)[-1]["decision"]
+    post(site, about(app), seconds_ago=60, ended=True)
+    site.wait_for(lambda: b'"status":"resolved"' in told(site, app)[-1].asked.body, "its end has been told")
+    app.until("Progressing", 50)
+    assert set(statuses(told(site, app))) == {204}
 
 
 def test_an_alert_about_another_namespace_does_nothing(site: Site, app: App) -> None:
