@@ -109,16 +109,17 @@ def configuration(envoy: str, alertmanager: str = "", scrapes: Sequence[Object] 
 
 def _relabelling() -> list[Object]:
     cluster, name = "envoy_cluster_name", "__name__"
+    parts = "([^/]+)/([^/]+)/.+"
     return [
         {"source_labels": [name], "regex": f"{COUNT}|{TIME}", "action": "keep"},
-        _label(cluster, f"(.+)/(.+?)({MIRROR})?", "destination_workload_namespace", "$1"),
-        _label(cluster, f"(.+)/(.+?)({MIRROR})?", "destination_workload", "$2"),
+        _label(cluster, parts, "destination_workload_namespace", "$1"),
+        _label(cluster, parts, "destination_workload", "$2"),
         _label(cluster, f".+{MIRROR}", "mirrored", "true"),
         {"target_label": "reporter", "replacement": "destination"},
         _label("envoy_response_code", "(.+)", "response_code", "$1"),
         _label(name, COUNT, name, "istio_requests_total"),
         _label(name, TIME, name, "istio_request_duration_milliseconds_$1"),
-        {"regex": "envoy_(cluster_name|response_code)", "action": "labeldrop"},
+        {"regex": "envoy_response_code", "action": "labeldrop"},  # the cluster's tells series of one workload apart
     ]
 
 
