@@ -46,6 +46,12 @@ def owner(thing: Object) -> Object:
     return next((reference for reference in references if reference.get("controller")), {})
 
 
+def is_news(status: Object, thing: Object) -> bool:
+    """Whether a status says anything that is not in an object's already; an API server leaves zeros out."""
+    before = thing.get("status") or {}
+    return any(value != before.get(key) and (value or before.get(key)) for key, value in status.items())
+
+
 def workload(pod: Object) -> str:
     """Name of the workload that made the pod: its Deployment (also through a ReplicaSet), DaemonSet, Job, or itself."""
     name: str = owner(pod).get("name") or pod["metadata"]["name"]
