@@ -51,9 +51,14 @@ class Prometheus(Managed):
         self._write()
         http.request("POST", f"{self.url}/-/reload", timeout=10)
 
+    def set_config(self, config: Object, rules: Sequence[Object]) -> None:
+        """Replace the configuration and the rule groups while it runs."""
+        self._config = config
+        self.set_rules(rules)
+
     def query(self, promql: str) -> float | None:
         """Value of the first series of an instant query; None without one or when it is no number."""
-        response = http.request("GET", f"{self.url}/api/v1/query", fields={"query": promql})
+        response = http.request("GET", f"{self.url}/api/v1/query", fields={"query": promql}, timeout=10)
         found = json.loads(response.data).get("data", {}).get("result", [])
         value = float(found[0]["value"][1]) if found else None
         return None if value is None or math.isnan(value) else value

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 import yaml
 
 from handlers.rollout.spec.durations import prometheus_window
+from handlers.sandbox.demo.story import LATENCY_ALERT
 from handlers.sandbox.process import SandboxError
 
 DIRECTORY = Path(__file__).parents[3] / "alertmanager"
 Document = dict[str, Any]
 
 _WINDOW = re.compile(r"\[(\w+)\]")
+_LIMIT = re.compile(r"(?<=> )\d+$")
 
 
 def read(name: str, directory: Path = DIRECTORY) -> Document:
@@ -43,13 +45,15 @@ def alertmanager(config: Mapping[str, Any], handlers: str, credentials: Path, sc
     return found
 
 
-def rules(config: Mapping[str, Any], scale: float) -> Sequence[Document]:
-    """The groups of rules.yml with interval, `for` and windows scaled."""
+def rules(config: Mapping[str, Any], scale: float, patience: int = 1) -> Sequence[Document]:
+    """The groups of rules.yml with interval, `for` and windows scaled, and a limit of latency so many times as high."""
     found: list[Document] = deepcopy(config["groups"])
     for group in found:
         group["interval"] = _scaled(group["interval"], scale)
         for rule in group["rules"]:
             rule["expr"] = _WINDOW.sub(lambda match: f"[{_scaled(match[1], scale)}]", rule["expr"])
+            if rule.get("alert") == LATENCY_ALERT:
+                rule["expr"] = _LIMIT.sub(lambda match: str(int(match[0]) * patience), rule["expr"])
             if "for" in rule:
                 rule["for"] = _scaled(rule["for"], scale)
     return found
