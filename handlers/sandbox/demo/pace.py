@@ -54,10 +54,10 @@ class Pace:
 
 
 PACES = (
-    Pace(share=0.65, scale=SCALE, patience=1),
-    Pace(share=0.3, scale=20, patience=2),
-    Pace(share=0.1, scale=12, patience=4),
-    Pace(share=0.04, scale=8, patience=4),
+    Pace(share=0.6, scale=SCALE, patience=1),
+    Pace(share=0.2, scale=20, patience=2),
+    Pace(share=0.08, scale=12, patience=4),
+    Pace(share=0.03, scale=8, patience=4),
 )
 """From the fastest, which is worth watching, to one that takes four minutes and waits for every answer."""
 
