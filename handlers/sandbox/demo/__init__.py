@@ -6,12 +6,15 @@ import logging
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
+from urllib3.exceptions import HTTPError
+
 from handlers.sandbox.demo import measure
 from handlers.sandbox.demo.model import Happening
 from handlers.sandbox.demo.pace import Busy, became_busy, too_late
 from handlers.sandbox.demo.play import Play
 from handlers.sandbox.demo.summary import NEXT, heading, summary
 from handlers.sandbox.demo.verdict import faults
+from handlers.sandbox.kube import ApiError
 from handlers.sandbox.process import Late, SandboxError, interruptible
 
 INTERRUPTED = 130
@@ -49,7 +52,7 @@ def _told(timers: measure.Timers, *, plain: bool) -> int:
         return _conclude(play, complaints, timers.late)
     except Busy as error:
         return _too_busy(error)
-    except Late as error:
+    except (Late, ApiError, HTTPError) as error:
         busy = too_late(share, timers.late)
         return _too_busy(busy) if busy else _failed(error)
     except SandboxError as error:
@@ -78,7 +81,7 @@ def _too_busy(why: Busy) -> int:
     return BUSY
 
 
-def _failed(error: SandboxError) -> int:
+def _failed(error: Exception) -> int:
     _say(f"The sandbox failed: {error}")
     return 1
 

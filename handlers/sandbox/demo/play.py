@@ -12,7 +12,7 @@ from typing import Self
 from handlers.sandbox.alertmanager import webhook_config
 from handlers.sandbox.demo import alerting, measure, story
 from handlers.sandbox.demo.model import SLOW_SECONDS, Happening, Rescue, Seen, Tally, rescue
-from handlers.sandbox.demo.pace import PACES, Pace, plainly
+from handlers.sandbox.demo.pace import PACES, Pace, candidates, plainly
 from handlers.sandbox.demo.recorder import Recorder
 from handlers.sandbox.demo.senders import TICK_SECONDS, Sender, Ticks, synced
 from handlers.sandbox.demo.served import Handlers
@@ -55,8 +55,10 @@ class Play:
     def __enter__(self) -> Self:
         """Start the cluster, 1.0.0, its client and the handlers; raises SandboxError, with nothing left running.
 
-        Between 1.0.0 and the rest the machine is measured: Busy when it cannot bear the story.
+        Between 1.0.0 and the rest the app is measured. Raises Busy when the machine cannot bear the story, and that at
+        once where there is hardly anything of it for a program.
         """
+        candidates(self._share)
         with ExitStack() as starting:
             directory = Path(
                 starting.enter_context(TemporaryDirectory(prefix="serinus-demo-", ignore_cleanup_errors=True))
