@@ -9,7 +9,7 @@ DEBIAN := prometheus prometheus-alertmanager
 .PHONY: demo test lint unit e2e go parity tutorial clean tools
 .DEFAULT_GOAL := test
 
-demo: $(VENV)/.ready tools  ## one version promoted and two rolled back, on real traffic
+demo: $(VENV)/.demo tools  ## one version promoted and two rolled back, on real traffic
 	$(BIN)/serinus demo $(DEMO)
 
 test: $(VENV)/.ready tools lint unit  ## everything that CI checks
@@ -58,12 +58,23 @@ tutorial: $(VENV)/.ready tools
 comma := ,
 space := $(subst ,, )
 
-$(VENV)/.ready: pyproject.toml
+# what the demo needs, and what all else needs, the demo included
+$(VENV)/.demo: pyproject.toml | $(BIN)/pip
+	$(call pip,sandbox,the sandbox's packages (about 20 s))
+	@touch $@
+
+$(VENV)/.ready: pyproject.toml | $(BIN)/pip
+	$(call pip,dev,the packages for development (about 80 s))
+	@touch $(VENV)/.demo $@
+
+pip = @echo "installing $(2) ..."; $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'
+
+# pip comes last, so a virtual environment that has it is whole
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "serinus needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "making a virtual environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(call apt,python3-venv); $(PYTHON) -m venv $(VENV); }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@
 
 # the sandbox's Prometheus and Alertmanager
 tools:
@@ -73,7 +84,7 @@ apt = { \
   if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as=no; fi; \
   if [ "$$as" = no ] || ! command -v apt-get >/dev/null; then \
     echo "serinus needs these Debian packages, please install them: $(1)" >&2; exit 1; fi; \
-  echo "installing $(1)"; \
+  echo "installing $(1) with apt-get ..."; \
   { $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $(1); } >/dev/null \
     || { echo "apt-get could not install them, please install by hand: $(1)" >&2; exit 1; }; }
 

@@ -23,6 +23,7 @@ class Intent(Enum):
     ROLLBACK = "rollback"
     FAIL = "fail"
     REVERT = "revert"
+    REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,23 +23,11 @@ STATE = "serinus.dev/state"
 SCHEMA = 1
 ALERTS_KEPT = 20
 _COOKIES = ("cookie", "primary_cookie", "previous_cookie")
-_TOLD = (
-    "weight",
-    "mirrored",
-    "matched",
-    "iterations",
-    "failed",
-    "revision",
-    "promoted",
-    "waiting",
-    "held",
-    "retried",
-    "baseline",
-    "identity",
-    "replicas",
-    "floor",
-)
-_PLAIN = (*_TOLD, *_COOKIES)
+_TEXTS = ("revision", "promoted", "waiting", "held", "retried", "baseline", "identity")
+_COUNTS = ("iterations", "failed", "replicas", "floor")
+_FLAGS = ("mirrored", "matched")
+_PLAIN = ("weight", *_FLAGS, *_COUNTS, *_TEXTS, *_COOKIES)
+_LISTS = ("alerts", "former", "apexes")
 _TABLES = ("seen", "observed", "runs", "configs")
 _TIMES = ("started", "stepped", "deadline", "tell_after")
 
@@ -117,11 +105,9 @@ def dump(state: State) -> str:
 
 
 def _dump_lists(state: State) -> Mapping[str, list[Any]]:
-    return {
-        "alerts": list(state.alerts),
+    plain: dict[str, list[Any]] = {name: list(getattr(state, name)) for name in _LISTS}
+    return plain | {
         "firing": [firing.dump(alert) for alert in state.firing],
-        "former": list(state.former),
-        "apexes": list(state.apexes),
         "outbox": [message.dump(item) for item in state.outbox],
     }
 
@@ -156,39 +142,24 @@ def _unreadable(why: str) -> BadCanary:
 
 def _load(data: Mapping[str, Any]) -> State:
     held = data.get("claim")
+    plain: dict[str, Any] = {name: written.text(data.get(name, "")) for name in (*_TEXTS, *_COOKIES)}
+    plain |= {name: written.whole(data.get(name, 0)) for name in _COUNTS}
+    plain |= {name: bool(data.get(name, False)) for name in _FLAGS}
+    plain |= {name: written.time(data.get(name)) for name in _TIMES}
+    plain |= {name: _items(data.get(name, [])) for name in _LISTS}
     return State(
         seq=written.whole(data["seq"]),
         phase=Phase(data["phase"]),
         weight=written.percent(data.get("weight", 0)),
-        mirrored=bool(data.get("mirrored", False)),
-        matched=bool(data.get("matched", False)),
-        iterations=written.whole(data.get("iterations", 0)),
-        failed=written.whole(data.get("failed", 0)),
-        revision=written.text(data.get("revision", "")),
-        promoted=written.text(data.get("promoted", "")),
         rest=Phase(data["rest"]),
-        waiting=written.text(data.get("waiting", "")),
-        held=written.text(data.get("held", "")),
-        retried=written.text(data.get("retried", "")),
-        seen={str(key): written.text(value) for key, value in data.get("seen", {}).items()},
-        **{name: written.text(data.get(name, "")) for name in _COOKIES},
-        started=written.time(data.get("started")),
-        stepped=written.time(data.get("stepped")),
-        deadline=written.time(data.get("deadline")),
-        tell_after=written.time(data.get("tell_after")),
+        seen=_texts(data.get("seen", {})),
         claim=claim.load(held) if held is not None else None,
-        alerts=_items(data.get("alerts", [])),
-        former=_items(data.get("former", [])),
-        apexes=_items(data.get("apexes", [])),
         firing=tuple(firing.load(item) for item in data.get("firing", [])),
         outbox=tuple(message.load(item) for item in data.get("outbox", [])),
         observed=_texts(data.get("observed", {})),
         runs={str(key): written.whole(value) for key, value in data.get("runs", {}).items()},
         configs=_texts(data.get("configs", {})),
-        baseline=written.text(data.get("baseline", "")),
-        identity=written.text(data.get("identity", "")),
-        replicas=written.whole(data.get("replicas", 0)),
-        floor=written.whole(data.get("floor", 0)),
+        **plain,
     )
 
 

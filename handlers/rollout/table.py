@@ -95,7 +95,9 @@ TABLE: Mapping[Stage, Row] = {
     Stage.ASKED_FOR: Row(resting.asked_for, "give the primary the replicas that the target was given, the target to 0"),
     Stage.MOVING: Row(moving.moving, "bootstrap the new one; what serves goes on serving", (), Intent.CANCEL),
     Stage.MOVING_ON: Row(moving.moving_on, "cancel the run: routes 100/0 → at rest", (), Intent.CANCEL),
-    Stage.MOVED: Row(moving.moved, "take away former routes, and with the next event what they led to"),
+    Stage.MOVED: Row(
+        moving.moved, "take away former routes, and with the next event what they led to", (), Intent.REMOVE
+    ),
     Stage.TARGET_MISSING: Row(resting.target_missing, "wait; traffic of a canary goes to the primary"),
     Stage.SCALER_MISSING: Row(resting.scaler_missing, "tell it, and begin nothing until it is there"),
     Stage.NEW_REVISION: Row(

@@ -11,7 +11,7 @@ from typing import Any
 from handlers.sandbox import istio
 from handlers.sandbox.kube import Object
 from handlers.sandbox.process import HOST
-from handlers.sandbox.topology import SUFFIXES, Address, Topology
+from handlers.sandbox.topology import HTTP_PORT, SUFFIXES, Address, Topology
 
 ROUTES = "ingress"
 BUCKETS = [
@@ -91,7 +91,7 @@ def endpoint_path(name: str, directory: Path) -> Path:
 
 
 def route_file(topology: Topology, virtual_services: Iterable[Object]) -> Object:
-    """RDS: a virtual host for each VirtualService, and for each Service that none speaks for."""
+    """RDS: a virtual host for each host of a VirtualService, and for each port of a Service that none speaks for."""
     hosts = _virtual_hosts(topology, list(virtual_services))
     domains: dict[str, str] = {}
     for name, (wanted, _) in hosts.items():
@@ -106,7 +106,6 @@ def route_file(topology: Topology, virtual_services: Iterable[Object]) -> Object
             {
                 "@type": f"{_TYPE}config.route.v3.RouteConfiguration",
                 "name": ROUTES,
-                "ignore_port_in_host_matching": True,
                 "virtual_hosts": [host for host in found if host["domains"]],
             }
         ]
@@ -118,32 +117,31 @@ def _virtual_hosts(topology: Topology, virtual_services: list[Object]) -> Mappin
     by_name = {(thing["metadata"]["namespace"], thing["metadata"]["name"]): thing for thing in virtual_services}
     for thing in sorted(virtual_services, key=_age):
         namespace, name = thing["metadata"]["namespace"], thing["metadata"]["name"]
-        if wanted := thing["spec"].get("hosts"):
-            domains = [domain for host in wanted for domain in _domains(topology, host, namespace)]
-            hosts[f"virtualservice/{namespace}/{name}"] = (
-                list(dict.fromkeys(domains)),
-                _routes(topology, thing, by_name),
-            )
+        for host in thing["spec"].get("hosts") or []:
+            for port, domains in _domains(topology, host, namespace).items():
+                routes = _routes(topology, thing, by_name, port)
+                hosts[f"virtualservice/{namespace}/{name}/{host}/{port or 'any'}"] = (domains, routes)
     for namespace, name in sorted(topology.services):
-        shares = topology.shares((namespace, name))
-        routes = [istio.default_route(shares)]
-        hosts[f"service/{namespace}/{name}"] = (_domains(topology, name, namespace), routes)
+        for port, domains in _domains(topology, name, namespace).items():
+            shares = topology.shares((namespace, name), port or HTTP_PORT)
+            hosts[f"service/{namespace}/{name}/{port}"] = (domains, [istio.default_route(shares)])
     return hosts
 
 
-def _routes(topology: Topology, thing: Object, by_name: Mapping[tuple[str, str], Object]) -> list[Object]:
+def _routes(
+    topology: Topology, thing: Object, by_name: Mapping[tuple[str, str], Object], asked: int | None
+) -> list[Object]:
     namespace = thing["metadata"]["namespace"]
 
-    def lookup(host: str) -> istio.Shares:
-        service = topology.resolve(host, namespace)
-        return topology.shares(service) if service else []
+    def lookup(destination: Object) -> istio.Shares:
+        return topology.behind(destination, namespace, asked)
 
     def delegate(wanted: Object) -> list[Object] | None:
         there = wanted.get("namespace") or namespace
         found = by_name.get((there, wanted["name"]))
         return _seen_from_outside(topology, found["spec"].get("http") or [], there) if found else None
 
-    return istio.routes(istio.delegated(thing["spec"].get("http") or [], delegate), lookup)
+    return istio.routes(istio.delegated(thing["spec"].get("http") or [], delegate), lookup, asked)
 
 
 def _seen_from_outside(topology: Topology, http: list[Object], namespace: str) -> list[Object]:
@@ -161,14 +159,20 @@ def _seen_from_outside(topology: Topology, http: list[Object], namespace: str) -
     return [full(route) for route in http]
 
 
-def _domains(topology: Topology, host: str, namespace: str) -> list[str]:
-    """All spellings of a Service's name; the short one only where it is clear. Any other host is taken as it is."""
+def _domains(topology: Topology, host: str, namespace: str) -> Mapping[int | None, list[str]]:
+    """By the ports of a Service, all spellings of its name; the short one only where it is clear.
+
+    Without a port 80 is meant, or the first of a Service that has no 80, so that tests need not know it. Any other host
+    is taken as it is, at every port (None): a gateway's.
+    """
     service = topology.resolve(host, namespace)
     if service is None:
-        return [host]
-    full = [f"{service[1]}.{service[0]}{suffix}" for suffix in SUFFIXES]
+        return {None: [host] if "*" in host else [host, f"{host}:*"]}
     alone = sum(name == service[1] for _, name in topology.services) == 1
-    return full + ([service[1]] if alone else [])
+    names = [f"{service[1]}.{service[0]}{suffix}" for suffix in SUFFIXES] + ([service[1]] if alone else [])
+    ports = topology.services[service]
+    usual = HTTP_PORT if HTTP_PORT in ports else next(iter(ports), HTTP_PORT)
+    return {port: [f"{name}:{port}" for name in names] + (names if port == usual else []) for port in ports}
 
 
 def _age(thing: Object) -> tuple[str, str, str]:

@@ -2,8 +2,8 @@
 
 Left side: https://istio.io/latest/docs/reference/config/networking/virtual-service/ (fields of HTTPRoute).
 Right side: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto
-Not translated: subsets, fault, redirect, directResponse, gateways and ports (there is one listener for all of them),
-sourceLabels (no request comes from a labelled pod, so such a match never holds).
+Not translated: subsets, fault, redirect, directResponse, gateways (there is one listener for all of them), sourceLabels
+(no request comes from a labelled pod, so such a match never holds).
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from handlers.rollout.spec.durations import go_duration
 from handlers.sandbox.kube import Object
 
 Shares = list[tuple[str, int]]
-Lookup = Callable[[str], Shares]  # a destination's host -> its clusters with their numbers of ready pods
+Lookup = Callable[[Object], Shares]  # a destination -> its clusters with their numbers of ready pods
 
 MIRROR = "~mirror"  # ends the name of the cluster that takes a workload's mirrored requests
 UNKNOWN = "unknown"  # a cluster that never exists: Envoy answers 503
@@ -23,13 +23,16 @@ DEFAULT_RETRIES: Object = {
 CORS = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy"
 
 
-def routes(http: Iterable[Object], lookup: Lookup) -> list[Object]:
-    """Envoy routes in the order of the VirtualService's; one for each of a route's matches."""
+def routes(http: Iterable[Object], lookup: Lookup, asked: int | None = None) -> list[Object]:
+    """Envoy routes in the order of the VirtualService's; one for each of a route's matches.
+
+    `asked` is the port of the Service that requests are for; None is a gateway's, which may be any.
+    """
     return [
         {"match": _match(match)} | _rewritten(_action(route, lookup), route, match) | _extras(route)
         for route in http
         for match in route.get("match") or [{}]
-        if not match.get("sourceLabels")
+        if not match.get("sourceLabels") and (asked is None or match.get("port") in {None, asked})
     ]
 
 
@@ -82,7 +85,7 @@ def _clusters(destinations: list[Object], lookup: Lookup) -> list[Object]:
     several = len(destinations) > 1
     for destination in destinations:
         weight = int(destination.get("weight") or 0) if several else 1
-        for cluster, share in split(weight, lookup(destination["destination"]["host"])):
+        for cluster, share in split(weight, lookup(destination["destination"])):
             parts.append({"name": cluster, "weight": share} | _headers(destination.get("headers") or {}))
     return [part for part in parts if part["weight"] > 0]
 
@@ -105,7 +108,7 @@ def _mirrors(route: Object, lookup: Lookup) -> list[Object]:
     return [
         {"cluster": cluster + MIRROR, "runtime_fraction": {"default_value": _fraction(percentage)}}
         for destination, percentage in wanted
-        for cluster, _ in lookup(destination["host"])[:1]
+        for cluster, _ in lookup(destination)[:1]
     ]
 
 

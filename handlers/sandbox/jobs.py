@@ -4,7 +4,7 @@ import time
 
 from handlers.sandbox.informer import Agent, Informers
 from handlers.sandbox.kube import JOBS, PODS, Kube, Object, timestamp
-from handlers.sandbox.pods import condition, is_ending, is_over, seconds
+from handlers.sandbox.pods import condition, is_ending, is_news, is_over, seconds
 from handlers.sandbox.workloads import create_pod, delete_pod, pods_by_owner
 
 
@@ -34,8 +34,7 @@ class Jobs(Agent):
         elif not alive:
             create_pod(self.kube, self.pods, job, "Job")
             status["active"] = 1
-        before = job.get("status") or {}
-        if status != {key: before.get(key) for key in status}:
+        if is_news(status, job):
             meta = job["metadata"]
             answer = self.kube.patch(JOBS, meta["namespace"], meta["name"], {"status": status}, "status")
             self.jobs.put(answer)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import urllib3
@@ -69,7 +69,7 @@ class Kube:
         self._http = urllib3.PoolManager(maxsize=16, ssl_context=tls, timeout=TIMEOUT)
 
     @classmethod
-    def from_kubeconfig(cls, path: str | Path) -> "Kube":
+    def from_kubeconfig(cls, path: str | Path) -> Self:
         """The current context of a kubeconfig: its CA or skip-verify, and a bearer token or a client certificate."""
         config = yaml.safe_load(Path(path).read_text())
         context = _named(config, "contexts", config["current-context"])["context"]

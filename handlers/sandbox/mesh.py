@@ -67,11 +67,12 @@ def settled(found: Topology, virtual_services: Iterable[Object], before: Heard, 
 
 
 def missing(found: Topology, virtual_service: Object) -> set[str]:
-    """The hosts that it sends requests or connections to, and that mean no Service."""
-    hosts = {
+    """The hosts that it sends requests or connections to, and that mean no Service, or one without the port."""
+    namespace = virtual_service["metadata"]["namespace"]
+    return {
         destination["destination"]["host"]
         for protocol in ("http", "tcp")
         for rule in virtual_service["spec"].get(protocol) or []
         for destination in rule.get("route") or []
+        if not found.knows(destination["destination"], namespace)
     }
-    return {host for host in hosts if found.resolve(host, virtual_service["metadata"]["namespace"]) is None}

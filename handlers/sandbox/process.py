@@ -25,6 +25,10 @@ class SandboxError(SerinusError):
     """The sandbox cannot start, or something in it did not happen in time."""
 
 
+class Late(SandboxError):
+    """Something did not happen in time: the machine may be busy, or nothing at all was going to happen."""
+
+
 class Ended(SandboxError):
     """A program that the sandbox is made of has ended by itself."""
 
@@ -129,18 +133,19 @@ def find_program(*names: str, package: str) -> str:
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float, pause: float = 0.02) -> None:
-    """Wait until the condition holds; raises SandboxError when it does not within so many seconds."""
+    """Wait until the condition holds; raises Late when it does not within so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise SandboxError(f"{what}: not within {seconds:g} s")
+            raise Late(f"{what}: not within {seconds:g} s")
         time.sleep(pause)
 
 
-def answers(url: str) -> bool:
-    """Whether a GET of this URL is answered with 200."""
+def answers(url: str, host: str = "") -> bool:
+    """Whether a GET of this URL is answered with 200; with another `host` in its header where one is given."""
+    headers = {"host": host} if host else {}
     try:
-        return http.request("GET", url).status == 200  # noqa: PLR2004  the HTTP status
+        return http.request("GET", url, headers=headers).status == 200  # noqa: PLR2004  the HTTP status
     except urllib3.exceptions.HTTPError:
         return False
 

@@ -51,9 +51,14 @@ class Prometheus(Managed):
         self._write()
         http.request("POST", f"{self.url}/-/reload", timeout=10)
 
+    def set_config(self, config: Object, rules: Sequence[Object]) -> None:
+        """Replace the configuration and the rule groups while it runs."""
+        self._config = config
+        self.set_rules(rules)
+
     def query(self, promql: str) -> float | None:
         """Value of the first series of an instant query; None without one or when it is no number."""
-        response = http.request("GET", f"{self.url}/api/v1/query", fields={"query": promql})
+        response = http.request("GET", f"{self.url}/api/v1/query", fields={"query": promql}, timeout=10)
         found = json.loads(response.data).get("data", {}).get("result", [])
         value = float(found[0]["value"][1]) if found else None
         return None if value is None or math.isnan(value) else value
@@ -109,16 +114,17 @@ def configuration(envoy: str, alertmanager: str = "", scrapes: Sequence[Object] 
 
 def _relabelling() -> list[Object]:
     cluster, name = "envoy_cluster_name", "__name__"
+    parts = "([^/]+)/([^/]+)/.+"
     return [
         {"source_labels": [name], "regex": f"{COUNT}|{TIME}", "action": "keep"},
-        _label(cluster, f"(.+)/(.+?)({MIRROR})?", "destination_workload_namespace", "$1"),
-        _label(cluster, f"(.+)/(.+?)({MIRROR})?", "destination_workload", "$2"),
+        _label(cluster, parts, "destination_workload_namespace", "$1"),
+        _label(cluster, parts, "destination_workload", "$2"),
         _label(cluster, f".+{MIRROR}", "mirrored", "true"),
         {"target_label": "reporter", "replacement": "destination"},
         _label("envoy_response_code", "(.+)", "response_code", "$1"),
         _label(name, COUNT, name, "istio_requests_total"),
         _label(name, TIME, name, "istio_request_duration_milliseconds_$1"),
-        {"regex": "envoy_(cluster_name|response_code)", "action": "labeldrop"},
+        {"regex": "envoy_response_code", "action": "labeldrop"},  # the cluster's tells series of one workload apart
     ]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -14,7 +15,7 @@ from typing import Any
 from handlers.sandbox.behaviour import behaviour, job_command
 from handlers.sandbox.environment import Missing, environment
 from handlers.sandbox.kube import PODS, ApiError, Kube, Object, Resource, timestamp
-from handlers.sandbox.pods import PORT_ANNOTATION, condition, owner
+from handlers.sandbox.pods import CLOSED_ANNOTATION, PORT_ANNOTATION, condition, owner
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ class Runner:
 
     async def run(self) -> None:
         """From the first start until the object is gone."""
+        with socket.socket() as self._closed:
+            self._closed.bind((HOST, 0))  # and never listens: connections to ports that the pod has not are refused
+            await self._run()
+
+    async def _run(self) -> None:
         try:
             if owner(self.pod).get("kind") == "Job" or self.pod["spec"].get("restartPolicy") in {"Never", "OnFailure"}:
                 await self._run_job()
@@ -76,7 +82,7 @@ class Runner:
             self.process = await start(self.pod["metadata"]["name"], container)
             self._port = await port_of(self.process)
             if self._port:
-                await self._annotate()
+                await self._annotate({PORT_ANNOTATION: self._port})
                 await self._probe(self.process)
             if self.deleted.is_set():
                 await self._end(self.process)
@@ -142,6 +148,7 @@ class Runner:
     async def _run_job(self) -> None:
         """Do what the command says; the pod stays as Succeeded or Failed until it is deleted."""
         name, number = job_command(self.pod["spec"]["containers"][0])
+        await self._annotate({})
         await self._report("Running", ready=True, state={"running": {"startedAt": timestamp()}})
         await _within(self.deleted.wait(), number if name == "sleep" else 0)
         code = int(number) if name == "exit" else 0
@@ -149,9 +156,11 @@ class Runner:
         await self._report("Failed" if code else "Succeeded", ready=False, state=ended)
         await self.deleted.wait()
 
-    async def _annotate(self) -> None:
-        patch = {"metadata": {"annotations": {PORT_ANNOTATION: str(self._port)}}}
-        await self._patch(patch)
+    async def _annotate(self, ports: dict[str, int]) -> None:
+        annotations = {
+            name: str(port) for name, port in {CLOSED_ANNOTATION: self._closed.getsockname()[1], **ports}.items()
+        }
+        await self._patch({"metadata": {"annotations": annotations}})
 
     async def _report(self, phase: str, *, ready: bool, state: Object) -> None:
         await self._patch({"status": self._status(phase, ready=ready, state=state)}, "status")
@@ -197,10 +206,14 @@ class Runner:
 
 
 async def start(name: str, container: Object) -> Process:
-    """Start the program of a pod."""
-    arguments = behaviour(container).arguments(name)
+    """Start the program of a pod.
+
+    In a session of its own: Linux shares the processor out between sessions first, so that on a busy machine a pod does
+    not wait for all else that the sandbox does.
+    """
+    arguments = [sys.executable, "-I", "-S", PROGRAM, *behaviour(container).arguments(name)]
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", PROGRAM, *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+        *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
     )
 
 

@@ -48,8 +48,8 @@ def _shares(topology: Topology, service: Name, port: int, virtual_services: list
         if service in {topology.resolve(host, namespace) for host in thing["spec"].get("hosts") or []}:
             for route in thing["spec"].get("tcp") or []:
                 if _meant(route, port):
-                    return _split(topology, namespace, route.get("route") or [])
-    return topology.shares(service)
+                    return _split(topology, namespace, port, route.get("route") or [])
+    return topology.shares(service, port)
 
 
 def _meant(route: Object, port: int) -> bool:
@@ -61,11 +61,10 @@ def _meant(route: Object, port: int) -> bool:
     )
 
 
-def _split(topology: Topology, namespace: str, destinations: list[Object]) -> istio.Shares:
+def _split(topology: Topology, namespace: str, port: int, destinations: list[Object]) -> istio.Shares:
     shares: istio.Shares = []
     several = len(destinations) > 1
     for destination in destinations:
         weight = int(destination.get("weight") or 0) if several else 1
-        found = topology.resolve(destination["destination"]["host"], namespace)
-        shares += istio.split(weight, topology.shares(found) if found else [])
+        shares += istio.split(weight, topology.behind(destination["destination"], namespace, port))
     return shares

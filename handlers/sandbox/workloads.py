@@ -7,7 +7,7 @@ from copy import deepcopy
 from handlers.sandbox import rolling
 from handlers.sandbox.informer import Agent, Informer, Informers
 from handlers.sandbox.kube import DAEMON_SETS, DEPLOYMENTS, NODES, PODS, ApiError, Kube, Object
-from handlers.sandbox.pods import HASH_LABEL, is_ending, is_over, matches, owner
+from handlers.sandbox.pods import HASH_LABEL, is_ending, is_news, is_over, matches, owner
 from handlers.sandbox.rolling import Have, Want
 
 
@@ -65,8 +65,7 @@ class Workloads(Agent):
         )
 
     def _report(self, informer: Informer, workload: Object, status: Object) -> None:
-        before = workload.get("status") or {}
-        if status != {key: before.get(key) for key in status}:
+        if is_news(status, workload):
             meta = workload["metadata"]
             patch = {"status": status}
             informer.put(self.kube.patch(informer.resource, meta["namespace"], meta["name"], patch, "status"))

@@ -49,7 +49,8 @@ def test_the_client_tells_errors_slow_answers_and_lost_requests_apart() -> None:
 
 def test_envoys_counters_are_read_by_workload() -> None:
     """Lines of Envoy's admin page."""
-    lines = ["cluster.demo/podinfo.upstream_rq_total: 12", "cluster.demo/podinfo-primary.upstream_rq_total: 345", ""]
+    counts = {"podinfo/http": 10, "podinfo/9898": 2, "podinfo-primary/http": 345}
+    lines = [*(f"cluster.demo/{name}.upstream_rq_total: {count}" for name, count in counts.items()), ""]
     assert counters_of(lines) == {"podinfo": 12, "podinfo-primary": 345}
 
 

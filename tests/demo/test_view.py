@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from handlers.sandbox.demo.model import Happening, Rescue
+from handlers.sandbox.demo.pace import PACES
 from handlers.sandbox.demo.story import ACTS
-from handlers.sandbox.demo.summary import NEXT, summary
+from handlers.sandbox.demo.summary import NEXT, heading, summary
 from handlers.sandbox.demo.verdict import faults
 from handlers.sandbox.demo.view import Scene, draw
 from tests.demo.scenes import client, seen
@@ -83,7 +84,7 @@ def said(**changes: Any) -> list[str]:
     """The last words about a story that went as told, but for the changes of its third act."""
     story = [seen(0), seen(1), seen(2, **changes), seen(3)]
     alert = Rescue(waited=2.5, told=0.018, routed=0.027, sent=-0.032, answered=1.069)
-    return list(summary(story, client(), alert, faults(story, client()), 61.2))
+    return [heading(61.2, PACES[0]), *summary(story, client(), alert, faults(story, client()))]
 
 
 def test_the_last_words_fit_and_say_that_all_went_well() -> None:

@@ -36,6 +36,7 @@ def shop(town: Town) -> Iterator[App]:
         pytest.skip("not on the PATH: apt-get install prometheus prometheus-alertmanager")
     town.sandbox.prometheus.wait_for_value("up")
     found = App(town, "podinfo")
+    found.ports = [{"name": "http", "containerPort": 9898}]
     town.sandbox.apply(*manifests(town, found, "app.yaml"))
     town.sandbox.wait_rolled_out(found.namespace, "podinfo")
     town.sandbox.apply(*manifests(town, found, "virtual-service.yaml"))

@@ -69,6 +69,7 @@ class App:
 
     def __init__(self, town: Town, name: str = "app") -> None:
         self.name = name
+        self.ports: list[Manifest] = [{"containerPort": 8080}]
         self.sandbox = town.sandbox
         self.kube = town.sandbox.kube
         self.namespace = f"shop-{next(_numbers)}"
@@ -238,8 +239,8 @@ class App:
         assert self.versions(30, host=host, **headers) == {version: 30}
 
     def containers(self, version: str) -> list[Manifest]:
-        """The app's only container."""
-        return [{"name": self.name, "image": f"app:{version}", "ports": [{"containerPort": 8080}]}]
+        """The app's only container; at no other port than `ports` there is an answer."""
+        return [{"name": self.name, "image": f"app:{version}", "ports": self.ports}]
 
     def traffic(self, path: str = "/", rate: float = 100) -> Traffic:
         """A steady client."""
@@ -253,9 +254,9 @@ class App:
 
     def copies(self) -> int:
         """How many copies of requests the canary's pods have answered so far."""
-        name = f"cluster.{self.namespace}/{self.name}~mirror.upstream_rq_200"
-        page = _http.request("GET", f"{self.sandbox.envoy_url}/stats?filter=upstream_rq_200").data.decode()
-        return next((int(line.split(": ")[1]) for line in page.splitlines() if line.startswith(f"{name}:")), 0)
+        pattern = f"^cluster.{self.namespace}/{self.name}/.+~mirror.upstream_rq_200$"
+        page = _http.request("GET", f"{self.sandbox.envoy_url}/stats", fields={"filter": pattern}).data.decode()
+        return sum(int(line.split(": ")[1]) for line in page.splitlines())
 
 
 @contextmanager

@@ -209,7 +209,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     if state and primary and draw(st.booleans()):
         primary = replace(primary, promoted=state.revision if state.phase in PROMOTED_PHASES else state.promoted)
     canary = draw(CANARIES)
-    return Snapshot(
+    found = Snapshot(
         now=NOW,
         cause=draw(ALERTS) if draw(_SELDOM) else TICK,
         canary=canary,
@@ -224,12 +224,22 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         astray=draw(_SELDOM),
         mine=draw(st.sampled_from(["", "mine"])),
         options=Options(total=draw(st.booleans())),
+    )
+    return draw(_with_doubts(found))
+
+
+@st.composite
+def _with_doubts(draw: st.DrawFn, s: Snapshot) -> Snapshot:
+    """The same, with what is seldom so: edits, moves, and pods that cannot do what is asked of them."""
+    bounds = [None, Bounds(least=1, most=3), Bounds(least=1, most=0)]
+    return replace(
+        s,
         rerouted=draw(_SELDOM),
         mixed=draw(st.sampled_from([""] * 7 + ["other pods"])),
-        destination=replace(canary, target_name="elsewhere") if draw(_SELDOM) else None,
+        destination=replace(s.canary, target_name="elsewhere") if draw(_SELDOM) else None,
         gap=draw(_SELDOM),
-        bounds=draw(st.sampled_from([None, Bounds(least=1, most=3), Bounds(least=1, most=0)])) if target else None,
-        left=bool(state and state.former) and draw(st.booleans()),
+        bounds=draw(st.sampled_from(bounds)) if s.target else None,
+        left=bool(s.state and s.state.former) and draw(st.booleans()),
     )
 
 

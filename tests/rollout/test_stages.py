@@ -13,17 +13,8 @@ from handlers.rollout.stage import Stage
 from handlers.rollout.stages import may_be_held, stage_of
 from handlers.rollout.state import Intent, Phase
 from tests.rollout.examples import NEW, NOW, a_canary, a_claim, a_firing, a_snapshot, a_state, an_alert, seconds
-from tests.rollout.stages import (
-    CASES,
-    FAILED,
-    FINALISING,
-    INITIALIZED,
-    PROGRESSING,
-    PROMOTING,
-    SUCCEEDED,
-    SUSPENDED,
-    WAITING,
-)
+from tests.rollout.found import FAILED, FINALISING, INITIALIZED, PROGRESSING, PROMOTING, SUCCEEDED, SUSPENDED, WAITING
+from tests.rollout.stages import CASES
 from tests.rollout.strategies import snapshots
 
 

@@ -13,7 +13,7 @@ from handlers.rollout.objects.ownership import keeper_of
 from handlers.rollout.state import STATE
 from handlers.sandbox.api.cluster import Cluster
 from handlers.sandbox.crds import install_crds
-from handlers.step.step import LONGEST, MARGIN
+from handlers.step.attempt import LONGEST, MARGIN
 from tests.fakes import api_path
 from tests.lab import Lab, a_canary, a_lab, an_alert, at, new_lab
 from tests.protocol.harness import state_of

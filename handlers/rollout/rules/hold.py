@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, counted, normal, settle, stepped, waiting
-from handlers.rollout.rules.advance import held
+from handlers.rollout.rules.forbidden import held
 from handlers.rollout.rules.rollback import as_it_is
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import ACTIVE, HOLD

@@ -87,7 +87,8 @@ def moved(s: Snapshot, _: Findings) -> Decision:
     """Traffic has moved: former routes go first, and what they led to with the next event."""
     if s.left:
         state = stepped(s, waiting=DRAIN)
-        return Decision(told="take away the routes of before the move", actions=(RemoveRoutes(),), state=state)
+        told = "take away the routes of before the move"
+        return Decision(told=told, intent=Intent.REMOVE, actions=(RemoveRoutes(),), state=state)
     state = replace(settle(s, former=(), waiting=""), stepped=s.known.stepped)
     told = "take away what was made before the move, for nothing leads to it"
-    return Decision(told=told, actions=(RemoveFormer(),), state=state)
+    return Decision(told=told, intent=Intent.REMOVE, actions=(RemoveFormer(),), state=state)

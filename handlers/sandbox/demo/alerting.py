@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from handlers.rollout.spec.durations import prometheus_window
+from handlers.sandbox.demo.story import LATENCY_ALERT
 from handlers.sandbox.process import SandboxError
 
 DIRECTORY = Path(__file__).parents[3] / "alertmanager"
@@ -19,6 +20,7 @@ Document = dict[str, Any]
 
 _TIMES = re.compile(r"(?<=\[)\d\w*|(?<=[a-z]:)\d\w*(?=\])|(?<=offset )\d\w*")
 """Windows, their steps, and how far back something is looked for."""
+_LIMIT = re.compile(r"(?<=> )\d+$")
 
 
 def read(name: str, directory: Path = DIRECTORY) -> Document:
@@ -44,13 +46,17 @@ def alertmanager(config: Mapping[str, Any], handlers: str, credentials: Path, sc
     return found
 
 
-def rules(config: Mapping[str, Any], scale: float) -> Sequence[Document]:
-    """The groups of rules.yml with interval, `for`, windows and their steps scaled."""
+def rules(config: Mapping[str, Any], scale: float, patience: int = 1) -> Sequence[Document]:
+    """The groups of rules.yml with interval, `for`, windows and their steps scaled; `patience` multiplies the limit of
+    latency.
+    """
     found: list[Document] = deepcopy(config["groups"])
     for group in found:
         group["interval"] = _scaled(group["interval"], scale)
         for rule in group["rules"]:
             rule["expr"] = _TIMES.sub(lambda match: _scaled(match[0], scale), rule["expr"])
+            if rule.get("alert") == LATENCY_ALERT:
+                rule["expr"] = _LIMIT.sub(lambda match: str(int(match[0]) * patience), rule["expr"])
             if "for" in rule:
                 rule["for"] = _scaled(rule["for"], scale)
     return found

@@ -11,6 +11,7 @@ from handlers.sandbox.demo.story import Act
 from handlers.sandbox.traffic import SERVER_ERROR, Answer
 
 SLOW_SECONDS = 1.0
+"""From which on an answer counts as slow where latencies are as usual."""
 
 T = TypeVar("T")
 
@@ -148,6 +149,7 @@ def distinct(items: Iterable[T]) -> tuple[T, ...]:
 class Tally:
     """What the client has seen, counted as it comes; versions by the tags of their images."""
 
+    limit: float = SLOW_SECONDS
     sent: int = 0
     versions: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -163,7 +165,7 @@ class Tally:
                 continue
             self.versions[answer.version] += 1
             self.failed[answer.version] += answer.status >= SERVER_ERROR
-            self.slow[answer.version] += answer.seconds > SLOW_SECONDS
+            self.slow[answer.version] += answer.seconds > self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

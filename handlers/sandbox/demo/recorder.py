@@ -175,7 +175,7 @@ class Recorder(Agent):
                     self.note("client", f"lost the request of {sent:.2f}s: {answer.status} {answer.error}")
 
     def _counters(self) -> Counters:
-        pattern = f"^cluster\\.{NAMESPACE}/{APP}(-primary)?\\.upstream_rq_total$"
+        pattern = f"^cluster\\.{NAMESPACE}/{APP}(-primary)?/[^.~]+\\.upstream_rq_total$"
         try:
             answer = http.request("GET", f"{self._sandbox.envoy_url}/stats", fields={"filter": pattern})
         except urllib3.exceptions.HTTPError:
@@ -185,9 +185,13 @@ class Recorder(Agent):
 
 
 def counters_of(lines: Sequence[str]) -> Counter[str]:
-    """Requests by workload, from lines as `cluster.demo/podinfo.upstream_rq_total: 12`."""
-    pairs = (line.rpartition(": ") for line in lines if ": " in line)
-    return Counter({name.partition("/")[2].removesuffix(".upstream_rq_total"): int(value) for name, _, value in pairs})
+    """Requests by workload, from lines as `cluster.demo/podinfo/http.upstream_rq_total: 12`."""
+    found = Counter[str]()
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if value:
+            found[name.split("/")[1]] += int(value)
+    return found
 
 
 def weight_of(route: Object) -> int:

@@ -8,7 +8,7 @@ from rich.live import Live
 
 from handlers.sandbox.demo.model import asked
 from handlers.sandbox.demo.play import Play
-from handlers.sandbox.demo.story import ACTS, APP
+from handlers.sandbox.demo.story import APP
 from handlers.sandbox.demo.view import Scene, draw
 
 REFRESH = 4
@@ -30,8 +30,8 @@ def scene(play: Play) -> Scene:
     checks = [found for step in list(recorder.steps) if (found := asked(step))]
     return Scene(
         at=recorder.seconds(),
-        number=ACTS.index(play.act) + 1,
-        acts=len(ACTS),
+        number=play.acts.index(play.act) + 1,
+        acts=len(play.acts),
         title=play.act.title,
         phase=recorder.phase,
         target=recorder.runs(APP),

@@ -14,12 +14,12 @@ from typing import Any
 import urllib3
 
 from handlers.events.event import PING, SYNCED
-from handlers.sandbox.demo.story import APP, IMAGE, NAMESPACE, SCALE
+from handlers.sandbox.demo.story import APP, IMAGE, NAMESPACE
 from handlers.sandbox.process import http
 from handlers.wiring import now
 
-TICK_SECONDS = 10 / SCALE
-"""Between two ticks: the schedule of knative/default/ticks.yaml, every ten seconds, scaled."""
+TICK_SECONDS = 10
+"""Between two ticks, before it is scaled: the schedule of knative/default/ticks.yaml."""
 TIMEOUT = 30
 DONE = 204
 
@@ -47,10 +47,11 @@ class Sender:
 
 
 class Ticks:
-    """A clock that sends ticks until it is stopped."""
+    """A clock that sends a tick every so many seconds until it is stopped."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, seconds: float) -> None:
         self._sender = sender
+        self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ticks", daemon=True)
 
@@ -68,7 +69,7 @@ class Ticks:
         due = time.monotonic()
         while not self._stop.is_set():
             self._sender.send("tick", *ping())
-            due = max(due + TICK_SECONDS, time.monotonic())
+            due = max(due + self._seconds, time.monotonic())
             self._stop.wait(due - time.monotonic())
 
 

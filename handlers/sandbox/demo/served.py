@@ -21,6 +21,7 @@ class Handlers(Managed):
     def __init__(self, directory: Path, port: int) -> None:
         self.tokens = {sender: secrets.token_urlsafe(24) for sender in SENDERS}
         self.tokens_dir = directory / "tokens"
+        self.scale: float = SCALE
         self.log = directory / "handlers.log"
         self.url = f"http://{HOST}:{port}"
         write_tokens(self.tokens_dir, self.tokens)
@@ -39,7 +40,7 @@ class Handlers(Managed):
             "KUBECONFIG": str(kubeconfig),
             "SERINUS_LOG_FORMAT": "text",
             "SERINUS_METRICS_SERVER": prometheus,
-            "SERINUS_TIME_SCALE": str(SCALE),
+            "SERINUS_TIME_SCALE": str(self.scale),
             "SERINUS_TOKENS_DIR": str(self.tokens_dir),
         }
 

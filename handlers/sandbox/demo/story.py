@@ -1,12 +1,17 @@
 """The story: which versions come, what they do to their users, and how each must end. The manifests it is told with."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 SCALE = 30
-"""Divides every duration of the Canary, the alert rules and the senders, which are written as for production."""
+"""Divides every duration of the Canary, the alert rules and the senders, which are written as for production; less on a
+busy machine (see pace.py).
+"""
 RATE = 500
 """Requests a second. Enough for one error in fifty to show within seconds at 5 % of the traffic."""
+LIMIT, SLOW = 500, 1100
+"""Milliseconds: the Canary's limit of latency, and what the slow version takes, above the 1000 of the alert."""
 NAMESPACE, APP = "demo", "podinfo"
 HOST = f"{APP}.{NAMESPACE}"
 IMAGE = "registry.example.com/podinfo"
@@ -73,7 +78,7 @@ ACTS = (
     ),
     Act(
         version="1.0.3",
-        tag="1.0.3-slow1100",
+        tag=f"1.0.3-slow{SLOW}",
         title="1.0.3 takes over a second to answer: the alert is faster",
         phases=("Progressing", "Failed"),
         weights=STEPS,
@@ -82,6 +87,18 @@ ACTS = (
         primary="1.0.1",
     ),
 )
+
+
+def acts(patience: int) -> Sequence[Act]:
+    """The story where limits of latency are so many times as high: the slow version is slower, by as much."""
+    slow, slower = f"-slow{SLOW}", f"-slow{SLOW * patience}"
+    title = f"takes {SLOW * patience / 1000:g} seconds"
+    return [
+        replace(act, tag=act.tag.replace(slow, slower), title=act.title.replace("takes over a second", title))
+        if patience > 1
+        else act
+        for act in ACTS
+    ]
 
 
 def version_of(tag: str) -> str:
@@ -123,11 +140,11 @@ def metric_template(prometheus: str) -> Manifest:
     }
 
 
-def canary() -> Manifest:
-    """The Canary, as one would write it for production."""
+def canary(patience: int = 1) -> Manifest:
+    """The Canary, as one would write it for production; on a busy machine with a limit so many times as high."""
     metrics = [
         {"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": "1m"},
-        {"name": "request-duration", "thresholdRange": {"max": 500}, "interval": "1m"},
+        {"name": "request-duration", "thresholdRange": {"max": LIMIT * patience}, "interval": "1m"},
         {
             "name": "requests-per-second",
             "templateRef": {"name": "requests-per-second"},

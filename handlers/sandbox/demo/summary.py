@@ -3,18 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from handlers.sandbox.demo.model import Rescue, Seen, Split, Tally, failing, limits, splits, value_of
-from handlers.sandbox.demo.story import SCALE, STEPS, THRESHOLD, version_of
+from handlers.sandbox.demo.pace import Pace
+from handlers.sandbox.demo.story import STEPS, THRESHOLD, version_of
 
 NEXT = """
 Look further: `serinus sandbox` keeps such a cluster until Ctrl-C, for kubectl;
 the annotation serinus.dev/history of a Canary says why it did what it did."""
 
 
-def summary(
-    seen: Sequence[Seen], client: Tally, alert: Rescue | None, faults: Sequence[str], seconds: float
-) -> Iterator[str]:
+def heading(seconds: float, pace: Pace) -> str:
+    """The line above the summary."""
+    return f"What came of it, in {seconds:.0f} s (Canary, alert rules and ticks run {pace.scale:g} times as fast):"
+
+
+def summary(seen: Sequence[Seen], client: Tally, alert: Rescue | None, faults: Sequence[str]) -> Iterator[str]:
     """Lines for the terminal."""
-    yield f"What came of it, in {seconds:.0f} s (Canary, alert rules and ticks run {SCALE} times as fast):"
     for one in seen:
         yield f"  {one.act.version}  {_outcome(one)}"
         yield from (f"         {reason}" for reason in _reasons(one))

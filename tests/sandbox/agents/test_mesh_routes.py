@@ -10,19 +10,20 @@ from handlers.sandbox.topology import Topology
 
 PODS = frozenset({("127.0.0.1", 1)})
 TOPOLOGY = Topology(
-    {"test/app": PODS, "test/app-primary": PODS, "other/app": PODS},
+    {"test/app": PODS, "test/app-primary": PODS, "other/app": PODS, "test/metrics": PODS},
     {
-        ("test", "app"): ("test/app-primary",),
-        ("test", "app-canary"): ("test/app",),
-        ("other", "app"): ("other/app",),
-        ("test", "alone"): ("test/app",),
+        ("test", "app"): {80: ("test/app-primary",)},
+        ("test", "app-canary"): {80: ("test/app",)},
+        ("other", "app"): {80: ("other/app",)},
+        ("test", "alone"): {9898: ("test/app",), 9797: ("test/metrics",)},
     },
 )
 
 
-def lookup(host: str) -> Shares:
+def lookup(destination: dict[str, Any]) -> Shares:
     """Services with one ready pod each, `gone` without any; all others do not exist."""
-    return {"primary": [("test/primary", 1)], "canary": [("test/canary", 1)], "gone": [("test/gone", 0)]}.get(host, [])
+    shares = {"primary": [("test/primary", 1)], "canary": [("test/canary", 1)], "gone": [("test/gone", 0)]}
+    return shares.get(destination["host"], [])
 
 
 def to(host: str, weight: int | None = None, **more: Any) -> dict[str, Any]:
@@ -121,6 +122,14 @@ def test_each_match_is_a_route_of_its_own() -> None:
     assert [route["match"]["path"] for route in found] == ["/a", "/b"]
 
 
+@pytest.mark.parametrize(("asked", "expected"), [(80, ["/a", "/c"]), (81, ["/b", "/c"]), (None, ["/a", "/b", "/c"])])
+def test_a_match_by_port_is_for_requests_to_this_port(asked: int | None, expected: list[str]) -> None:
+    """A gateway's ports are not known, so one through it always holds."""
+    matches = [{"uri": {"exact": "/a"}, "port": 80}, {"uri": {"exact": "/b"}, "port": 81}, {"uri": {"exact": "/c"}}]
+    found = routes([{"match": matches, "route": [to("primary")]}], lookup, asked)
+    assert [route["match"]["path"] for route in found] == expected
+
+
 def test_timeout_and_retries() -> None:
     """Durations become seconds, status codes a list; without a timeout there is none, as in Istio."""
     retries = {"attempts": 3, "perTryTimeout": "100ms", "retryOn": "gateway-error,503"}
@@ -205,7 +214,7 @@ def test_a_delegate_names_services_of_its_own_namespace() -> None:
         "spec": {"hosts": ["app.example.com"], "http": [{"delegate": {"name": "inner", "namespace": "test"}}]},
     }
     (config,) = route_file(TOPOLOGY, [inner, root])["resources"]
-    (route,) = next(host["routes"] for host in config["virtual_hosts"] if host["domains"] == ["app.example.com"])
+    (route,) = next(host["routes"] for host in config["virtual_hosts"] if "app.example.com" in host["domains"])
     assert route["route"]["cluster"] == "test/app-primary"
     assert route["route"]["request_mirror_policies"][0]["cluster"] == "test/app~mirror"
 
@@ -228,8 +237,19 @@ def test_a_virtual_service_speaks_for_its_hosts() -> None:
     """It takes over all spellings of its Services; hosts without one keep the Service's own route."""
     found = hosts_of(a_virtual_service("app", "1", ["app", "app.example.com"], "app-canary"))
     assert found["app.test"] == found["app.test.svc.cluster.local"] == found["app.example.com"] == "test/app"
+    assert found["app.example.com:*"] == "test/app"
     assert found["app.other"] == "other/app"
     assert found["app-canary"] == "test/app"
+
+
+def test_each_port_of_a_service_is_a_domain() -> None:
+    """Without a port 80 is meant, or the first of a Service that has none; a port that it has not is unknown."""
+    found = hosts_of()
+    assert found["app-canary.test"] == found["app-canary.test:80"] == "test/app"
+    assert found["alone.test"] == found["alone.test:9898"] == "test/app"
+    assert found["alone.test:9797"] == "test/metrics"
+    assert "alone.test:80" not in found
+    assert "alone.test:*" not in found
 
 
 def test_a_short_name_in_two_namespaces_leads_nowhere() -> None:

@@ -16,10 +16,10 @@ PODS = frozenset({("127.0.0.1", 1)})
 TOPOLOGY = Topology(
     {"test/app": PODS, "test/app-primary": PODS, "test/gone": frozenset()},
     {
-        ("test", "app"): ("test/app-primary",),
-        ("test", "app-primary"): ("test/app-primary",),
-        ("test", "app-canary"): ("test/app",),
-        ("test", "gone"): ("test/gone",),
+        ("test", "app"): {6379: ("test/app-primary",)},
+        ("test", "app-primary"): {6379: ("test/app-primary",)},
+        ("test", "app-canary"): {6379: ("test/app",)},
+        ("test", "gone"): {6379: ("test/gone",)},
     },
     frozenset({(("test", "app"), 6379)}),
 )

@@ -46,7 +46,7 @@ def test_mirrored_requests_reach_the_canary_only_as_copies(place: Place) -> None
     place.virtual_service(place.weights(0) | {"mirror": {"host": "app-canary"}, "mirrorPercentage": {"value": 100}})
 
     def copies() -> int:
-        name = f"cluster.{place.namespace}/app~mirror.upstream_rq_200"
+        name = f"cluster.{place.namespace}/app/8080~mirror.upstream_rq_200"
         lines = urllib3.request("GET", f"{place.sandbox.envoy_url}/stats?filter=upstream_rq_200").data.decode()
         return next((int(line.split(": ")[1]) for line in lines.splitlines() if line.startswith(name)), 0)
 

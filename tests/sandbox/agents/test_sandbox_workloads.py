@@ -127,3 +127,11 @@ def test_deleting_what_is_not_there_is_an_error_with_a_status(place: Place) -> N
     with pytest.raises(ApiError) as error:
         place.sandbox.kube.delete(DEPLOYMENTS, place.namespace, "missing")
     assert error.value.status == 404
+
+
+def test_each_pod_has_a_session_of_its_own(place: Place) -> None:
+    """Linux shares the processor out between sessions, so a pod does not wait for what else the sandbox does."""
+    place.deployment("app", "1", replicas=2)
+    pods = place.sandbox.agents.node.pids()
+    assert len(pods) >= 2
+    assert all(os.getsid(pid) == pid for pid in pods)
