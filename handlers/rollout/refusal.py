@@ -38,8 +38,8 @@ def rival(canary: Canary, objects: Mapping[Ref, Object | None], find: Callable[[
     for ref in (*map(canary.service_ref, names), canary.route_ref):
         if other := _holder(canary, objects.get(ref), find, partial(_leads_by, ref.name)):
             return (
-                f"spec.service.name: {ref} belongs to Canary {other} already; Canary {canary.name} has to name another "
-                "Service, or one of the two has to go"
+                f"spec.service.name: {ref.kind.name}s of {service.apex!r} belong to Canary {other} already; Canary "
+                f"{canary.name} has to name another Service, or one of the two has to go"
             )
     return ""
 

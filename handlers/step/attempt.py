@@ -28,7 +28,7 @@ from handlers.step import tell
 from handlers.step.act import act
 from handlers.step.ask import Asking, ask
 from handlers.step.configs import read, with_contents, with_stale
-from handlers.step.drift import after_copy, outdated
+from handlers.step.drift import after_copy, outdated, unsettled
 from handlers.step.ports import World
 from handlers.step.report import Report
 from handlers.step.scene import Scene, observed
@@ -236,8 +236,8 @@ class Attempt:
 
     def _observed(self, standing: State) -> Mapping[str, str]:
         """What was seen, as far as it is as it should be, and will be after the next copy."""
-        outside = [ref for ref in outdated(self.scene, standing) if self.scene.whole or ref in self.scene.objects]
-        return observed(self.scene, standing, outside, list(after_copy(self.scene)))
+        outside = {*outdated(self.scene, standing), *unsettled(self.scene)}
+        return observed(self.scene, standing, outside, set(after_copy(self.scene)))
 
     def _refused(self) -> str:
         """Why the canary goes on as it was, and not as its spec says."""

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from handlers.rollout.actions import Action, ApexService, PrimaryScaler, Route, RouteTargets, WorkloadServices
-from handlers.rollout.objects import SERVICE, Ref, merge_patch, spec
-from handlers.rollout.objects.services import apex_service, primary_service
+from handlers.rollout.objects import SERVICE, Ref, labels, merge_patch, spec
+from handlers.rollout.objects.ownership import with_metadata
+from handlers.rollout.objects.services import Backends, apex_service, primary_service
+from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
 from handlers.step.act import behind, rendered
@@ -57,17 +59,34 @@ def _route(scene: Scene, standing: State) -> tuple[Action, ...]:
     return (Route(routes.canary, routes.mirrored, routes.matched),) if routes else ()
 
 
+def unsettled(scene: Scene) -> Iterator[Ref]:
+    """The Services of the primary that will have to be written once all of its pods are of its newest template."""
+    if scene.snapshot.primary and not scene.snapshot.primary.ready and _has_primary(scene):
+        yield from _written_for(scene, replace(behind(scene), settled=True))
+
+
 def after_copy(scene: Scene) -> Iterator[Ref]:
     """The Services of the primary that will have to be written once it has the version of the target."""
-    target, primary = scene.found(scene.canary.target), scene.found(scene.canary.primary)
-    if not _comparable(scene) or scene.canary.target_kind is SERVICE or target is None or primary is None:
+    if not _has_primary(scene):
         return
-    labels = spec(primary)["template"]["metadata"].get("labels") or {}
-    meta = {"metadata": {**(spec(target)["template"].get("metadata") or {}), "labels": labels}}
-    copied = {**primary, "spec": {**spec(primary), "template": {**spec(target)["template"], **meta}}}
-    service, workloads = scene.canary.service, behind(scene, copied)
+    target, primary = scene.existing[scene.canary.target], scene.existing[scene.canary.primary]
+    sides = sides_of(target, primary, scene.options.selector_labels)
+    template = spec(target).get("template") or {}
+    made = with_metadata(template, labels={**labels(template), **sides.own}, annotations={})
+    copied = {**primary, "spec": {**spec(primary), "template": made}}
+    yield from _written_for(scene, replace(behind(scene, copied), settled=True))
+
+
+def _has_primary(scene: Scene) -> bool:
+    pods = scene.canary.target_kind is not SERVICE and _comparable(scene)
+    return pods and scene.found(scene.canary.primary) is not None
+
+
+def _written_for(scene: Scene, workloads: Backends) -> Iterator[Ref]:
+    """The Services of the primary that were read and that these workloads want otherwise."""
+    service = scene.canary.service
     for name, render in ((service.primary, primary_service), (service.apex, apex_service)):
         ref = scene.canary.service_ref(name)
-        existing = scene.objects.get(ref)
+        existing = scene.found(ref)
         if existing is not None and spec(render(scene.canary, workloads, existing)) != spec(existing):
             yield ref
