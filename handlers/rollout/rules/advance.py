@@ -57,6 +57,7 @@ def _begin(s: Snapshot, told: str, intent: Intent, said: tuple[Message, ...], fi
             promoted=s.promoted,
             seen=seen_at_start(s),
             retried=s.canary.annotations.get(RETRY, ""),
+            floor=0,
             started=s.now,
             deadline=s.now + s.canary.progress_deadline,
         ),

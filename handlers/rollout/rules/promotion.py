@@ -84,11 +84,16 @@ def crowded(s: Snapshot, _: Findings) -> Decision:
     why = f"{s.primary_text} has {s.primary.pods} of the {wanted} pods that the traffic needs"
     if overdue(s):
         return promotion_failed(s, why)
-    held = waiting(s, "primary", why, told=why)
-    if s.known.floor == wanted and s.primary.replicas >= wanted:
-        return held
-    actions = (*scaler(s), *((ScalePrimary(wanted),) if s.primary.replicas < wanted else ()))
-    return replace(held, actions=actions, state=replace(held.state, floor=wanted))
+    return _given_pods(s, wanted, waiting(s, "primary", why, told=why))
+
+
+def _given_pods(s: Snapshot, wanted: int, decision: Decision) -> Decision:
+    """The decision, and the primary has as many pods as are wanted: by its scaler's floor, and at once."""
+    enough = s.primary is not None and s.primary.replicas >= wanted
+    if s.known.floor == wanted and enough:
+        return decision
+    actions = (*scaler(s), *(() if enough else (ScalePrimary(wanted),)))
+    return replace(decision, actions=actions, state=replace(decision.state, floor=wanted))
 
 
 def _canary_gone(s: Snapshot) -> bool:
@@ -156,7 +161,10 @@ def holding(s: Snapshot, _: Findings) -> Decision:
     """A promotion failed and the canary serves: shift as soon as the primary recovers (protocol rule 13)."""
     state = s.known
     if s.primary and s.promoted == state.revision:
-        if s.primary.ready and s.primary.pods >= facts.needed(s, 0):
+        wanted = facts.needed(s, 0)
+        if s.primary.ready and s.primary.pods < wanted:
+            return _given_pods(s, wanted, nothing(s, f"the canary serves until the primary has {wanted} pods"))
+        if s.primary.ready:
             return _all_to_primary(s, "it has recovered")
         if _canary_gone(s):
             return _all_to_primary(s, "not one pod of the canary is left, the primary has some")
