@@ -160,6 +160,11 @@ CASES = [
         "it would, and nobody else serves",
         a_snapshot(SUCCEEDED, scaler_awake=True, primary=a_primary(**lost())),
     ),
+    (
+        Stage.AT_REST,
+        "held, and it may still be heard of",
+        a_snapshot(state=a_state(SUCCEEDED, waiting=DRAIN, stepped=JUST_NOW), target=a_target(NEW), canary=PAUSED),
+    ),
     *RUNS,
     (Stage.TERMINATING, "our finalizer", a_snapshot(PROGRESSING, weight=10, canary=GOING)),
     (Stage.TERMINATING, "an alert is late", a_snapshot(PROGRESSING, weight=10, canary=GOING, cause=an_alert())),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from handlers.rollout.actions import CopyToPrimary, Route, ScaleToZero
-from handlers.rollout.snapshot import Options, Snapshot
+from handlers.rollout.actions import CopyToPrimary, PrimaryScaler, Route, ScalePrimary, ScaleToZero
+from handlers.rollout.snapshot import Bounds, Options, Snapshot
 from handlers.rollout.stage import Stage
 from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Intent, Kind, Phase
@@ -254,3 +254,30 @@ def test_a_copy_that_has_written_configs_is_finished() -> None:
     decision = decided(s)
     assert (decision.intent, decision.actions) == (Intent.PROMOTE, (CopyToPrimary(NEW),))
     assert (decision.state.phase, decision.state.weight, decision.state.promoted) == (Phase.PROMOTING, 50, NEW)
+
+
+def crowded(**state: Any) -> Snapshot:
+    """Ten pods of the canary carry all traffic, and the primary has two."""
+    return a_snapshot(
+        state=a_state(Phase.PROMOTING, weight=100, **state),
+        target=a_target(replicas=10, pods=10),
+        canary=a_canary(spec={"autoscalerRef": {"kind": "HorizontalPodAutoscaler", "name": "podinfo"}}),
+        bounds=Bounds(least=2, most=20),
+    )
+
+
+def test_a_primary_is_given_the_pods_that_the_traffic_needs() -> None:
+    """Once, by its scaler's floor and at once; then they are waited for, and it is said once."""
+    decision = decided(crowded())
+    assert decision.actions == (PrimaryScaler(), ScalePrimary(10))
+    assert (decision.state.floor, decision.state.waiting, decision.state.weight) == (10, "primary", 100)
+    again = replace(crowded(), state=decision.state, primary=a_primary(NEW, replicas=10))
+    assert (decided(again).actions, decided(again).messages, decided(again).state) == ((), (), decision.state)
+    done = replace(again, primary=a_primary(NEW, replicas=10, pods=10))
+    assert decided(done).actions == (PrimaryScaler(), Route(0))
+
+
+def test_pods_that_do_not_come_in_time_leave_the_canary_serving() -> None:
+    """As a primary that does not get ready."""
+    decision = decided(crowded(deadline=NOW, waiting="primary", floor=10))
+    assert (decision.state.phase, decision.state.weight) == (Phase.FAILED, 100)

@@ -141,6 +141,14 @@ def test_when_the_first_has_moved_to_another_target_the_second_takes_over() -> N
     assert (lab.get(OTHER)["status"]["phase"], refused(lab)) == ("Initialized", "")
 
 
+def test_a_canary_of_a_primary_is_refused() -> None:
+    """What was made for one Canary is no target of another."""
+    lab = made()
+    second(lab, spec={"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app-primary"}})
+    look(lab, 2)
+    assert refused(lab).startswith("spec.targetRef: Deployment shop/app-primary was made for Canary app")
+
+
 def elsewhere() -> dict[str, Any]:
     """Another Deployment, with labels of its own."""
     made = a_deployment()
