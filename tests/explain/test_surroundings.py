@@ -68,9 +68,9 @@ def primary(**meta: Any) -> dict[str, Any]:
     return named(workload("app-primary"), "app-primary", **meta)
 
 
-def moved(identity: str, **meta: Any) -> dict[str, Any]:
-    """The Canary app of the cluster, at rest, about this target and Service."""
-    state = f'{{"schema":1,"seq":9,"phase":"Succeeded","rest":"Succeeded","identity":"{identity}"}}'
+def moved(identity: str, phase: str = "Succeeded", **meta: Any) -> dict[str, Any]:
+    """The Canary app of the cluster, about this target and Service."""
+    state = f'{{"schema":1,"seq":9,"phase":"{phase}","rest":"Succeeded","identity":"{identity}"}}'
     return named(canary(), "app", uid=UID, annotations={STATE: state}, **meta)
 
 
@@ -170,7 +170,9 @@ def test_what_the_files_contradict_is_an_error(obj: dict[str, Any], files: list[
         ),
         pytest.param(canary(), [named(canary("first"), "first", namespace="other")], id="in another namespace"),
         pytest.param(
-            canary(), [named(workload("worker", {"app": "app"}), "worker", namespace="else")], id="pods elsewhere"
+            canary(),
+            [workload(), named(workload("worker", {"app": "app"}), "worker", namespace="else")],
+            id="pods elsewhere",
         ),
         pytest.param(
             canary(), [workload(), service(selector={"app": "app-primary"}, ownerReferences=[OWNER])], id="its own"
@@ -230,6 +232,7 @@ def test_what_the_cluster_contradicts_is_an_error(there: list[dict[str, Any]], e
 
 
 OLD = moved("deployments/app|app")
+STRANGE = service(selector={"app": "else"})
 
 
 @pytest.mark.parametrize(
@@ -238,8 +241,15 @@ OLD = moved("deployments/app|app")
         pytest.param([OLD, primary(ownerReferences=[OWNER]), canary("late")], id="another Canary came later"),
         pytest.param([OLD, primary(annotations={KEEPER: "app"}), canary("late")], id="its primary was there before"),
         pytest.param([OLD, service(selector={"app": "else"}, annotations={KEEPER: "app"})], id="it has adopted that"),
-        pytest.param([OLD, service(selector={"app": "else"})], id="it is at rest, and puts that right"),
-        pytest.param([{**canary(), "status": {"phase": "Succeeded"}}], id="Flagger has had it"),
+        pytest.param([OLD, STRANGE], id="it is at rest, and puts that right"),
+        pytest.param([{**canary(), "status": {"phase": "Succeeded"}}, STRANGE], id="Flagger has had it"),
+        pytest.param(
+            [moved("deployments/app|app", "Initializing"), primary(ownerReferences=[OWNER]), STRANGE],
+            id="its primary is being made",
+        ),
+        pytest.param(
+            [moved("deployments/old|app"), workload("old", {"app": "app", "v": "1"})], id="what it moves away from"
+        ),
         pytest.param([moved("deployments/app|app", deletionTimestamp="2026-11-23T12:00:00Z"), STATEFUL], id="it goes"),
         pytest.param([workload("app", {"app": "app"}), moved("deployments/old|app")], id="it moves, and may"),
     ],
