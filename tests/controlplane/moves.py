@@ -1,5 +1,6 @@
 """Canaries that move to another target, Service and autoscaler: what was made before has to go."""
 
+from functools import partial
 from typing import Any
 
 from handlers.sandbox.kube import (
@@ -108,7 +109,11 @@ def _move(app: App, **spec: Any) -> None:
 def _gone(app: App, *things: tuple[Resource, str]) -> None:
     """Wait until none of these is there."""
     for resource, name in things:
-        app.ticks_until(lambda: not _exists(app, resource, name), f"{resource.plural} {name} is gone")  # noqa: B023  asked at once
+        app.ticks_until(partial(_missing, app, resource, name), f"{resource.plural} {name} is gone")
+
+
+def _missing(app: App, resource: Resource, name: str) -> bool:
+    return not _exists(app, resource, name)
 
 
 def _exists(app: App, resource: Resource, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -71,15 +72,23 @@ def weighted(site: Site, app: App) -> None:
 
 
 def _mingle(app: App) -> None:
-    """A StatefulSet whose pods a Service of the app's would find."""
-    found = workload(app, "StatefulSet", "database", label=app.name)
-    app.sandbox.apply({**found, "spec": {**found["spec"], "replicas": 0, "serviceName": "database"}})
+    """Workloads, without pods as yet, whose pods a Service of the app's would find."""
+    daemons = workload(app, "DaemonSet", "agent", label=app.name)
+    daemons["spec"]["template"]["spec"]["nodeSelector"] = {"no": "node"}
+    stateful = workload(app, "StatefulSet", "database", label=app.name)
+    stateful["spec"] |= {"replicas": 0, "serviceName": "database"}
+    app.sandbox.apply(daemons, stateful)
 
 
 def _part(app: App) -> None:
-    """It is in the way until it goes."""
-    app.ticks_until(lambda: "StatefulSet" in annotations(app.object).get(REFUSED, ""), "it is in the way")
-    app.kube.delete(STATEFUL_SETS, app.namespace, "database")
+    """Each is in the way until it goes."""
+    for resource, kind, name in ((DAEMON_SETS, "DaemonSet", "agent"), (STATEFUL_SETS, "StatefulSet", "database")):
+        app.ticks_until(partial(_in_the_way, app, f"{kind} {app.namespace}/{name}"), f"{kind} {name} is in the way")
+        app.kube.delete(resource, app.namespace, name)
+
+
+def _in_the_way(app: App, workload: str) -> bool:
+    return f"pods of {workload}" in annotations(app.object).get(REFUSED, "")
 
 
 def _dependents(site: Site, app: App) -> None:
