@@ -66,7 +66,8 @@ class Surroundings:
         if canary.deleting:
             return ()
         found = _Checked(self, canary, known, self._objects(canary), live or obj)
-        return tuple(dict.fromkeys(text for check in found.checks for text in _said(check)))
+        # whoever has it, or wants it first, is told alone, as by a step: what else there is may be theirs
+        return found.rivals or tuple(dict.fromkeys(text for check in found.checks for text in _said(check)))
 
     @property
     def where(self) -> str:
@@ -132,8 +133,8 @@ class _Checked:
     def checks(self) -> tuple[Callable[[], tuple[str, ...]], ...]:
         """Each gives sentences, or raises BadCanary with one."""
         if self.canary.target_kind is SERVICE:
-            return self._moves, self._rivals, self._route
-        return self._moves, self._rivals, self._route, self._services, self._strangers
+            return self._moves, self._route
+        return self._moves, self._route, self._services, self._strangers
 
     @property
     def standing(self) -> Canary:
@@ -155,7 +156,8 @@ class _Checked:
                 check_there(self.canary, self.objects.get(self.canary.target))
         return ()
 
-    def _rivals(self) -> tuple[str, ...]:
+    @property
+    def rivals(self) -> tuple[str, ...]:
         """One that has it already; or, where nobody has made anything yet, one that wants it."""
         find = partial(Ref, CANARY, self.canary.namespace)
         if why := rival(self.canary, self.objects, lambda name: self.objects.get(find(name))):

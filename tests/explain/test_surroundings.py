@@ -74,12 +74,13 @@ def moved(identity: str, phase: str = "Succeeded", **meta: Any) -> dict[str, Any
     return named(canary(), "app", uid=UID, annotations={STATE: state}, **meta)
 
 
+STATEFUL = workload("database", {"app": "app", "tier": "data"}, "StatefulSet")
+"""What a Service of the Deployment app would lead to as well."""
+
+
 def errors(obj: dict[str, Any], *files: dict[str, Any], cluster: Mapping[Ref, Object] | None = None) -> list[str]:
     """What is said of a Canary that is the last of its files."""
     return list(lint(obj, {}, around=Surroundings(files=at(*files, obj), cluster=cluster)).errors)
-
-
-STATEFUL = workload("database", {"app": "app", "tier": "data"}, "StatefulSet")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ STATEFUL = workload("database", {"app": "app", "tier": "data"}, "StatefulSet")
     [
         pytest.param(
             canary("second"),
-            [canary()],
+            [canary(), workload(), STATEFUL],
             "spec.targetRef: Deployment shop/app is the target of Canary app as well; name another target, ",
             id="two Canaries with one target",
         ),
