@@ -1,46 +1,54 @@
-"""`serinus lint`: manifests of Canaries, checked before they meet a cluster."""
+"""`serinus lint`: manifests of Canaries, checked before they are applied; against a cluster too, if that is wanted."""
 
 import argparse
 import json
-import sys
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import yaml
-
+from handlers.commands.beside import Found, in_cluster, in_files
+from handlers.commands.manifests import Document, by_schema, read, refusals
 from handlers.errors import BadCanary
 from handlers.explain.lint import Report, as_json, lint, lint_namespace, text
-from handlers.rollout.objects import CANARY, METRIC_TEMPLATE, NAMESPACE, VIRTUAL_SERVICE, Kind, Object, metadata
-from handlers.sandbox.api.schema import Schema
-from handlers.sandbox.api.status import Cause
-from handlers.sandbox.crds import definitions
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One object and where it was written: `file:document`, counted from 1."""
-
-    where: str
-    obj: Object
+from handlers.explain.surroundings import KINDS, Surroundings
+from handlers.rollout.objects import CANARY, NAMESPACE, Object
+from handlers.settings import Settings
+from handlers.step.ports import Cluster
 
 
 def add(commands: Any) -> None:
     """Tell argparse's sub-commands of it."""
-    command = commands.add_parser("lint", help="check manifests of Canaries without a cluster, and show the rollout")
+    command = commands.add_parser("lint", help="check manifests of Canaries, and show the rollout")
     command.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON, any number of documents; - : stdin")
+    command.add_argument("--cluster", action="store_true", help="check them against what the cluster has as well")
     command.add_argument("--strict", action="store_true", help="a warning fails as well")
     command.add_argument("-q", "--quiet", action="store_true", help="only errors and warnings")
     command.add_argument("-o", "--output", choices=["text", "json"], default="text")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Check the files; 1 when there are errors. Raises BadCanary for what is no manifest, or has no Canary."""
-    documents = [document for name in arguments.files for document in _documents(name)]
-    if not any(_is(item.obj, CANARY) for item in documents):
+def run(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> int:
+    """Check the files; 1 when there are errors. Raises BadCanary for what is no manifest, or has no Canary, and
+    Unavailable when the cluster does not say what it has.
+    """
+    if not arguments.cluster:
+        return check(arguments, Settings.from_env(environ))
+    from handlers.adapters.context import namespace  # noqa: PLC0415  half a second that other commands do not wait
+    from handlers.adapters.kubernetes import connect  # noqa: PLC0415  same
+
+    return check(arguments, Settings.from_env(environ), connect(environ), namespace(environ))
+
+
+def check(
+    arguments: argparse.Namespace, settings: Settings, cluster: Cluster | None = None, namespace: str = "default"
+) -> int:
+    """The same beside what a cluster has, if there is one; `namespace`: that of manifests which name none."""
+    documents = [document for name in arguments.files for document in read(name, namespace)]
+    manifests = [item.obj for item in documents if item.of(CANARY)]
+    if not manifests:
         raise BadCanary(f"there is no Canary in {', '.join(arguments.files)}")
-    reports = list(_reports(documents))
+    live = in_cluster(cluster, manifests, settings.mesh_provider) if cluster is not None else None
+    reports = list(_reports(documents, live, settings))
     if arguments.output == "json":
         _print(json.dumps([{"file": where, **as_json(report)} for where, report in reports], indent=2))
     else:
@@ -50,18 +58,32 @@ def run(arguments: argparse.Namespace) -> int:
     return int(bad)
 
 
-def _reports(documents: Sequence[Document]) -> Iterator[tuple[str, Report]]:
-    """One for each Canary, and for each Namespace that has mistakes."""
-    templates = {_key(item.obj): item.obj for item in documents if _is(item.obj, METRIC_TEMPLATE)}
-    namespaces = {_key(item.obj)[1]: item.obj for item in documents if _is(item.obj, NAMESPACE)}
-    routes = [item.obj for item in documents if _is(item.obj, VIRTUAL_SERVICE)]
-    schema = _schema()
+def _reports(documents: Sequence[Document], live: Found | None, settings: Settings) -> Iterator[tuple[str, Report]]:
+    """One for each Canary, and for each other object that has mistakes."""
+    written, there = in_files(documents), live or Found()
+    around = Surroundings(
+        files=written.objects,
+        cluster=live.objects if live else None,
+        accepted=settings.selector_labels,
+        provider=settings.mesh_provider,
+    )
+    templates, namespaces = {**there.templates, **written.templates}, {**there.namespaces, **written.namespaces}
     for item in documents:
-        if _is(item.obj, CANARY):
-            found = lint(item.obj, templates, namespaces=namespaces, routes=routes)
-            yield item.where, _with_schema(schema, item.obj, found)
-        elif _is(item.obj, NAMESPACE) and (found := lint_namespace(item.obj)).errors:
+        if item.of(CANARY):
+            found = lint(item.obj, templates, namespaces=namespaces, around=around)
+            yield item.where, _with_schema(item.obj, found)
+        elif (found := _other(item)).errors:
             yield item.where, found
+
+
+def _other(item: Document) -> Report:
+    """What is wrong with an object that is looked at beside a Canary."""
+    if item.of(NAMESPACE):
+        return lint_namespace(item.obj)
+    wrong = (
+        f"the API server refuses it: {text}" for kind in KINDS if item.of(kind) for text in refusals(item.obj, kind)
+    )
+    return Report(name=f"{item.obj.get('kind')} {'/'.join(item.key)}", errors=tuple(wrong))
 
 
 def _lines(where: str, report: Report, *, quiet: bool) -> Iterator[str]:
@@ -78,55 +100,9 @@ def _print(lines: str) -> None:
         print(lines)  # noqa: T201  it is a command line
 
 
-def _documents(name: str) -> Iterator[Document]:
-    """The objects of a file, those of Lists one by one; a Canary without a namespace gets the one named default."""
-    shown = "stdin" if name == "-" else name
-    try:
-        content = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        parsed = list(yaml.safe_load_all(content))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadCanary(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from error
-    except yaml.YAMLError as error:
-        raise BadCanary(f"{shown}: is not YAML: {' '.join(str(error).split())}") from error
-    for index, document in enumerate(parsed, 1):
-        where = f"{shown}:{index}"
-        if document is not None and not isinstance(document, dict):
-            raise BadCanary(f"{where}: {str(document)[:40]!r} is not an object")
-        yield from (Document(where, _placed(where, item)) for item in _items(document or {}))
-
-
-def _items(document: Object) -> Sequence[Any]:
-    items = document.get("items")
-    return items if str(document.get("kind", "")).endswith("List") and isinstance(items, list) else [document]
-
-
-def _placed(where: str, item: Any) -> Object:
-    if not isinstance(item, Mapping) or not isinstance(item.get("metadata") or {}, Mapping):
-        raise BadCanary(f"{where}: metadata: is not an object")
-    return {**item, "metadata": {"namespace": "default", **metadata(item)}}
-
-
-def _is(obj: Object, kind: Kind) -> bool:
-    """Whatever the version: that is checked, and told."""
-    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
-    return obj.get("kind") == kind.name and group == kind.group
-
-
-def _key(obj: Object) -> tuple[str, str]:
-    return str(metadata(obj)["namespace"]), str(metadata(obj).get("name", ""))
-
-
-def _schema() -> Schema:
-    """The schema of Canaries that is shipped, by which an API server drops and refuses."""
-    [found] = [item for item in definitions() if item["spec"]["names"]["kind"] == CANARY.name]
-    return Schema(found["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
-
-
-def _with_schema(schema: Schema, obj: Object, report: Report) -> Report:
+def _with_schema(obj: Object, report: Report) -> Report:
     """The report with what the API server would say: fields that it drops, values that it refuses."""
-    unknown: list[str] = []
-    refused: list[Cause] = []
-    schema.validate(schema.cleaned(obj, None, unknown), None, refused)
+    unknown, refused = by_schema(obj, CANARY)
     dropped = tuple(f"{path}: there is no such field, the API server drops it" for path in unknown)
     # what the handlers said themselves is said once, and better
     more = tuple(

@@ -1,6 +1,6 @@
-"""What can be said of a Canary's manifest without a cluster: mistakes, what is surely unwanted, and the rollout."""
+"""What can be said of a Canary's manifest before it is stepped: mistakes, what is surely unwanted, and the rollout."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,17 +16,16 @@ from handlers.explain.annotations import (
 )
 from handlers.explain.forecast import LIMIT, Step, forecast
 from handlers.explain.page import wrapped
+from handlers.explain.surroundings import Surroundings
 from handlers.providers import prometheus
 from handlers.providers.template import model, render
 from handlers.rollout.freeze import NOWHERE
 from handlers.rollout.objects import CANARY, Object, metadata
-from handlers.rollout.objects.ownership import owner_of
 from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.analysis import MIN_INTERVAL, SUCCESS_RATE, Hook, Metric
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.spec.durations import words
 from handlers.rollout.spec.fields import Field
-from handlers.routers import ROUTERS
 
 Templates = Mapping[tuple[str, str], Object]
 """MetricTemplates by namespace and name."""
@@ -57,6 +56,7 @@ class Report:
 
 
 _NONE: Mapping[str, Object] = {}
+_ALONE = Surroundings()
 
 
 def lint_namespace(obj: Object) -> Report:
@@ -68,12 +68,11 @@ def lint(
     obj: Object,
     templates: Templates,
     *,
-    provider: str = "istio",
     namespaces: Mapping[str, Object] = _NONE,
-    routes: Sequence[Object] = (),
+    around: Surroundings = _ALONE,
 ) -> Report:
-    """Check one Canary as the handlers will. `templates`, `namespaces`, `routes`: those that are known, to check what
-    is said of it there, and whether it may have the route that is there.
+    """Check one Canary as the handlers will. `templates`, `namespaces`: those that are known, to check what is said of
+    it there. `around`: what else there is, which it may contradict.
     """
     meta = Field(metadata(obj), "metadata")
     name = f"{metadata(obj).get('namespace', '')}/{metadata(obj).get('name', '')}"
@@ -82,16 +81,17 @@ def lint(
             raise Field(obj.get("apiVersion"), "apiVersion").bad(f'"{CANARY.api_version}"')
         meta["name"].required()
         check_texts(obj)
-        canary = canaries.parse(obj, provider=provider)
+        canary = canaries.parse(obj, provider=around.provider)
         steps = forecast(canary)
     except BadCanary as error:
         return Report(name=name, errors=(str(error),))
-    said, around = canary.annotations, namespaces.get(canary.namespace)
-    namespace = namespace_of(around) if around and not any(namespace_errors(around)) else NOWHERE
+    said, space = canary.annotations, namespaces.get(canary.namespace)
+    namespace = namespace_of(space) if space and not any(namespace_errors(space)) else NOWHERE
+    warnings = (*canary_warnings(said), *around.warnings(canary))
     return Report(
         name=name,
-        errors=(*canary_errors(said), *_queries(canary, templates), *_adoption(canary, provider, routes)),
-        warnings=(*canary_warnings(said), *_warnings(canary, Field(obj.get("spec"), "spec"), templates)),
+        errors=tuple(dict.fromkeys((*canary_errors(said), *_queries(canary, templates), *around.refused(obj)))),
+        warnings=(*warnings, *_warnings(canary, Field(obj.get("spec"), "spec"), templates, around.where)),
         freezes=freezes(said, namespace),
         gates=tuple(f"{hook.name} ({hook.type.value})" for hook in canary.analysis.webhooks if hook.type in _GATES),
         steps=steps,
@@ -115,18 +115,7 @@ def _queries(canary: Canary, templates: Templates) -> Iterator[str]:
             yield f"spec.analysis.metrics[{index}]: {where}{error}"
 
 
-def _adoption(canary: Canary, provider: str, routes: Sequence[Object]) -> Iterator[str]:
-    """What the Canary contradicts in a route that was there before it; one that a Canary owns was made for it."""
-    for existing in routes:
-        key = str(metadata(existing).get("namespace", "")), str(metadata(existing).get("name", ""))
-        if key == (canary.namespace, canary.route_ref.name) and not owner_of(existing, but=""):
-            try:
-                ROUTERS[provider].check_adoption(canary, existing)
-            except BadCanary as error:
-                yield str(error)
-
-
-def _warnings(canary: Canary, spec: Field, templates: Templates) -> Iterator[str]:
+def _warnings(canary: Canary, spec: Field, templates: Templates, where: str) -> Iterator[str]:
     if canary.suspend:
         yield "spec.suspend: true: nothing is rolled out until it is false"
     if canary.skip_analysis:
@@ -137,7 +126,7 @@ def _warnings(canary: Canary, spec: Field, templates: Templates) -> Iterator[str
     yield from _pacing(canary, written)
     for index, metric in enumerate(canary.analysis.metrics):
         path = f"{written.path}.metrics[{index}]"
-        yield from (f"{path} ({metric.name}): {text}" for text in _metric(metric, templates))
+        yield from (f"{path} ({metric.name}): {text}" for text in _metric(metric, templates, where))
 
 
 def _judging(canary: Canary) -> Iterator[str]:
@@ -161,7 +150,7 @@ def _pacing(canary: Canary, written: Field) -> Iterator[str]:
         yield f"{written.path}.stepWeights: go beyond maxWeight, {analysis.max_weight}, and are cut there"
 
 
-def _metric(metric: Metric, templates: Templates) -> Iterator[str]:
+def _metric(metric: Metric, templates: Templates, where: str) -> Iterator[str]:
     if metric.low is None and metric.high is None:
         yield "has neither a min nor a max: any value passes"
     elif metric.builtin == SUCCESS_RATE and metric.low is None:
@@ -171,7 +160,7 @@ def _metric(metric: Metric, templates: Templates) -> Iterator[str]:
     elif metric.builtin == SUCCESS_RATE and metric.low == 0:
         yield "a success rate of 0 passes: is a thresholdRange missing?"
     if metric.template and metric.template not in templates:
-        yield f"the MetricTemplate {'/'.join(metric.template)} is not in these files, so its query is not checked"
+        yield f"the MetricTemplate {'/'.join(metric.template)} is not {where}, so its query is not checked"
 
 
 def text(report: Report) -> Iterator[str]:

@@ -2,11 +2,11 @@
 13)? Can traffic move to the target and the Service that the spec names?
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 from handlers.errors import BadCanary, Forbidden
+from handlers.rollout.destination import check_kinds, check_there
 from handlers.rollout.due import OUTDATED
 from handlers.rollout.identity import formers
 from handlers.rollout.objects import (
@@ -18,11 +18,10 @@ from handlers.rollout.objects import (
     Kind,
     Object,
     Ref,
-    annotations,
 )
-from handlers.rollout.objects.adopted import contradictions
-from handlers.rollout.objects.ownership import KEEPER, owned_by
-from handlers.rollout.objects.sides import named, pod_labels, selects, sides_of
+from handlers.rollout.objects.adopted import check_services
+from handlers.rollout.objects.sides import sides_of
+from handlers.rollout.objects.strangers import strangers
 from handlers.rollout.refusal import rival
 from handlers.rollout.snapshot import CauseKind
 from handlers.rollout.spec.canary import Canary
@@ -51,7 +50,7 @@ def with_doubts(world: World, scene: Scene) -> Scene:
     if not _in_doubt(scene):
         return replace(scene, snapshot=replace(scene.snapshot, mixed=why))
     who, there = others(world, scene.canary.namespace)
-    why = strangers(scene.canary, scene.objects, scene, there) or why
+    why = _strangers(scene.canary, scene.objects, scene, there) or why
     if why and _is_new(scene):
         raise BadCanary(why)
     return replace(scene, population=who, snapshot=replace(scene.snapshot, mixed=why))
@@ -98,24 +97,15 @@ def others(world: World, namespace: str) -> tuple[str, dict[Ref, Object]]:
     return population(item for _, item in found[0]), {ref: item for items in found for ref, item in items}
 
 
-def strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> str:
-    """Which other workloads have pods that a Service of this Canary would lead to, in a sentence; empty for none."""
+def _strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> str:
+    """Another workload with pods that a Service of this Canary would lead to, in a sentence; empty for none."""
     target, primary = objects.get(canary.target), objects.get(canary.primary)
     if target is None:
         return ""
     sides = sides_of(target, primary, scene.options.selector_labels)
     before = formers(scene.canary, scene.snapshot.known)
     own = {ref for one in (canary, scene.canary, *before) for ref in (one.target, one.primary)}
-    for ref, workload in sorted(there.items(), key=lambda item: str(item[0])):
-        for selector in (sides.target, sides.primary):
-            if ref not in own and selects(selector, pod_labels(workload)):
-                found = named({**workload, "kind": ref.kind.name})
-                return (
-                    f"spec.targetRef: a Service for {canary.target} would lead to pods of {found} as well, for these "
-                    f"have all of its labels {dict(selector)}; give one of the two a label of its own, in "
-                    "spec.selector.matchLabels and in its pods"
-                )
-    return ""
+    return strangers(canary, sides, own, there)
 
 
 def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
@@ -123,21 +113,7 @@ def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
     outage.
     """
     scene.router.check_adoption(canary, objects.get(canary.route_ref))
-    target, primary = objects.get(canary.target), objects.get(canary.primary)
-    if target is None or canary.target_kind is SERVICE:
-        return
-    sides_of(target, primary, scene.options.selector_labels)
-    if why := "; ".join(_contradictions(canary, objects, target, primary)):
-        raise BadCanary(why)
-
-
-def _contradictions(canary: Canary, objects: Found, target: Object, primary: Object | None) -> Iterator[str]:
-    service = canary.service
-    for name in (service.apex, service.primary, service.canary):
-        ref = canary.service_ref(name)
-        existing = objects.get(ref)
-        if existing is not None and not owned_by(existing, canary) and KEEPER not in annotations(existing):
-            yield from contradictions(canary, target, primary, ref, existing)
+    check_services(canary, objects, scene.options.selector_labels)
 
 
 def _with_destination(world: World, scene: Scene, moving: Canary) -> Scene:
@@ -151,19 +127,14 @@ def _with_destination(world: World, scene: Scene, moving: Canary) -> Scene:
 
 
 def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
-    if SERVICE in (moving.target_kind, scene.canary.target_kind):
-        raise BadCanary(
-            f"spec.targetRef: {moving.target}, and this Canary is about {scene.canary.target}: traffic cannot move "
-            "between a workload and a Service without an outage; make another Canary, with another Service"
-        )
+    check_kinds(scene.canary, moving)
     refs = Wanted(canary=moving, known=None, router=scene.router, moving=False, back=False).everything
     objects = dict(zip(refs, world.read(refs), strict=True))
-    if objects[moving.target] is None:
-        raise BadCanary(f"spec.targetRef: {moving.target} does not exist; make it, or name another")
+    check_there(moving, objects[moving.target])
     find = partial(Ref, CANARY, moving.namespace)
     if why := rival(moving, objects, lambda name: world.cluster.get(find(name))):
         raise BadCanary(why)
     check_adoption(moving, objects, scene)
     _, there = others(world, moving.namespace)
-    if why := strangers(moving, objects, scene, there):
+    if why := _strangers(moving, objects, scene, there):
         raise BadCanary(why)

@@ -2,21 +2,23 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
 from flask import Flask
 
 from handlers.rollout.jobs.job import JOB_NAME
+from handlers.rollout.objects import annotations
+from handlers.rollout.refusal import REFUSED
 from handlers.sandbox.kube import DAEMON_SETS, DEPLOYMENTS, SERVICES, VIRTUAL_SERVICES, Resource
 from tests.adapters.loopback import Answer, Answers, Asked
+from tests.controlplane.moves import DESTINATION_RULES, HPAS, SCALED_OBJECTS, STEPS, scaled_object, workload
 from tests.controlplane.rights import Site
 from tests.e2e import account
 from tests.e2e.town import NAMESPACES, App
 
 AUDIENCE = "serinus"
-STEPS = {"stepWeight": 50, "maxWeight": 50, "threshold": 1}
-HPAS = Resource("autoscaling/v2", "horizontalpodautoscalers")
-SCALED_OBJECTS = Resource("keda.sh/v1alpha1", "scaledobjects")
+STATEFUL_SETS = Resource("apps/v1", "statefulsets")
 JOBS = Resource("batch/v1", "jobs")
 JOB_IMAGES = "migrate"
 """What a webhook's own Job may run."""
@@ -50,7 +52,9 @@ def weighted(site: Site, app: App) -> None:
     metric = {"name": "one", "interval": "1m", "templateRef": {"name": "one"}, "thresholdRange": {"min": 1}}
     alerts = [{"name": "chat", "severity": "info", "providerRef": {"name": "chat"}}]
     scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "app"}
+    _mingle(app)
     app.canary({**STEPS, "metrics": [metric], "alerts": alerts}, autoscalerRef=scaler)
+    _part(app)
     app.until("Initialized")
     assert any("Initialization done" in text for text in app.events())
     assert any(asked.path == "/chat" for asked in site.hooks.asked)
@@ -65,6 +69,26 @@ def weighted(site: Site, app: App) -> None:
     app.until("Progressing", 50)
     app.alert()
     assert app.status["phase"] == "Failed"
+
+
+def _mingle(app: App) -> None:
+    """Workloads, without pods as yet, whose pods a Service of the app's would find."""
+    daemons = workload(app, "DaemonSet", "agent", label=app.name)
+    daemons["spec"]["template"]["spec"]["nodeSelector"] = {"no": "node"}
+    stateful = workload(app, "StatefulSet", "database", label=app.name)
+    stateful["spec"] |= {"replicas": 0, "serviceName": "database"}
+    app.sandbox.apply(daemons, stateful)
+
+
+def _part(app: App) -> None:
+    """Each is in the way until it goes."""
+    for resource, kind, name in ((DAEMON_SETS, "DaemonSet", "agent"), (STATEFUL_SETS, "StatefulSet", "database")):
+        app.ticks_until(partial(_in_the_way, app, f"{kind} {app.namespace}/{name}"), f"{kind} {name} is in the way")
+        app.kube.delete(resource, app.namespace, name)
+
+
+def _in_the_way(app: App, workload: str) -> bool:
+    return f"pods of {workload}" in annotations(app.object).get(REFUSED, "")
 
 
 def _dependents(site: Site, app: App) -> None:
@@ -107,15 +131,14 @@ def _frozen(app: App) -> None:
 
 def _healed(app: App) -> None:
     """What somebody else has changed at rest is put right, and the primary's scaler follows the target's."""
-    rules = Resource("networking.istio.io/v1beta1", "destinationrules")
-    app.kube.patch(rules, app.namespace, "app-primary", {"spec": {"host": "elsewhere"}})
+    app.kube.patch(DESTINATION_RULES, app.namespace, "app-primary", {"spec": {"host": "elsewhere"}})
     app.kube.patch(SERVICES, app.namespace, "app-primary", {"spec": {"selector": {"app": "elsewhere"}}})
     app.kube.patch(VIRTUAL_SERVICES, app.namespace, "app", {"spec": {"hosts": ["elsewhere"]}})
     app.kube.patch(HPAS, app.namespace, "app", {"spec": {"maxReplicas": 3}})
 
     def healed() -> bool:
         return bool(
-            app.kube.get(rules, app.namespace, "app-primary")["spec"]["host"] == "app-primary"
+            app.kube.get(DESTINATION_RULES, app.namespace, "app-primary")["spec"]["host"] == "app-primary"
             and app.kube.get(SERVICES, app.namespace, "app-primary")["spec"]["selector"] == {"app": "app-primary"}
             and app.route()["spec"]["hosts"] == ["app"]
             and app.kube.get(HPAS, app.namespace, "app-primary")["spec"]["maxReplicas"] == 3
@@ -126,10 +149,7 @@ def _healed(app: App) -> None:
 
 def daemons(site: Site, app: App) -> None:
     """A DaemonSet, promoted once."""
-    labels = {"app": "app"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": app.containers("1")}}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    app.sandbox.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": app.meta(), "spec": spec})
+    app.sandbox.apply(workload(app, "DaemonSet", app.name))
     app.canary(STEPS, targetRef={"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"})
     app.until("Initialized")
     _template(app, DAEMON_SETS, {"spec": {"containers": app.containers("2")}})
@@ -139,9 +159,7 @@ def daemons(site: Site, app: App) -> None:
 
 def scaled(site: Site, app: App) -> None:
     """A Deployment that KEDA scales: its ScaledObject is paused, and the primary's follows it."""
-    trigger = {"type": "cron", "metadata": {"timezone": "UTC", "start": "0 0 * * *", "end": "1 0 * * *"}}
-    spec = {"scaleTargetRef": {"name": "app"}, "maxReplicaCount": 2, "triggers": [trigger]}
-    app.sandbox.apply({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": app.meta(), "spec": spec})
+    app.sandbox.apply(scaled_object(app, app.name))
     app.deploy("1")
     app.canary(STEPS, autoscalerRef={"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "app"})
     app.until("Initialized")

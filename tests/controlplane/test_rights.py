@@ -15,6 +15,7 @@ from tests.adapters import loopback
 from tests.adapters.loopback import Serve
 from tests.controlplane.control_plane import ADMIN, ControlPlane
 from tests.controlplane.definitions import definitions
+from tests.controlplane.moves import moved_daemons, moved_deployment, moved_scaled
 from tests.controlplane.programs import build
 from tests.controlplane.rights import RIGHTS, Right, Site
 from tests.controlplane.rollouts import AUDIENCE, JOB_IMAGES, answering, brokered, daemons, jobs, scaled, weighted
@@ -71,7 +72,8 @@ def _environ(sandbox: Sandbox, directory: Path, name: str) -> dict[str, str]:
     return {"KUBECONFIG": str(kubeconfig), "SERINUS_TOKENS_DIR": str(tokens)}
 
 
-SCENARIOS: tuple[Scenario, ...] = (weighted, daemons, scaled, brokered, jobs)
+MOVES: tuple[Scenario, ...] = (moved_deployment, moved_daemons, moved_scaled)
+SCENARIOS: tuple[Scenario, ...] = (weighted, daemons, scaled, *MOVES, brokered, jobs)
 FINALIZERS = ("flagger.app", "canaries/finalizers", "update")
 UNSEEN: dict[Right, Scenario] = {
     (account.HANDLERS, *FINALIZERS): weighted,

@@ -7,6 +7,8 @@ import pytest
 
 from handlers.explain.forecast import LIMIT
 from handlers.explain.lint import Report, as_json, lint, text
+from handlers.explain.surroundings import Surroundings
+from handlers.rollout.objects import VIRTUAL_SERVICE, Ref
 from tests.lab import DEFAULT_METRICS, a_canary
 
 TEMPLATE: dict[str, Any] = {
@@ -155,7 +157,9 @@ def test_a_rollout_without_an_end_is_cut() -> None:
 def test_a_route_that_is_there_is_compared(there: dict[str, Any], errors: int) -> None:
     """What the Canary contradicts in it is an error, as the handlers will say."""
     spec = {"hosts": ["a.test"], "http": [{"timeout": "15s", "route": [{"destination": {"host": "app"}}]}]}
-    route = {"metadata": {"name": "app", "namespace": "shop", **there}, "spec": spec}
-    found = lint(a_canary(service={"timeout": "5s"}), {}, routes=[route]).errors
+    meta = {"name": "app", "namespace": "shop", **there}
+    ref = Ref(VIRTUAL_SERVICE, meta["namespace"], meta["name"])
+    around = Surroundings(files={ref: {"metadata": meta, "spec": spec}})
+    found = lint(a_canary(service={"timeout": "5s"}), {}, around=around).errors
     assert [error.partition(",")[0] for error in found] == ['spec.service.timeout: "5s"'] * errors
-    assert lint(a_canary(), {}, routes=[route]).errors == ()
+    assert lint(a_canary(), {}, around=around).errors == ()

@@ -4,11 +4,13 @@ Flagger gives it the Canary's ports and no others (kubernetes_default.go, reconc
 and where it contradicts the Canary it is not adopted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from handlers.rollout.objects import Object, Ref, spec
+from handlers.errors import BadCanary
+from handlers.rollout.objects import SERVICE, Object, Ref, annotations, spec
+from handlers.rollout.objects.ownership import KEEPER, owned_by
 from handlers.rollout.objects.ports import Port, place, ports_of, same_order
-from handlers.rollout.objects.sides import pod_labels, selects
+from handlers.rollout.objects.sides import pod_labels, selects, sides_of
 from handlers.rollout.spec.canary import Canary
 
 
@@ -31,6 +33,27 @@ def adopted_ports(ports: list[Port], existing: list[Object]) -> list[Object]:
     foreign = (one for one in existing if place(one) not in places and one.get("name") not in names)
     new += [one if one.get("name") else {**one, "name": f"port-{one['port']}"} for one in foreign]
     return same_order(new, existing)
+
+
+def check_services(canary: Canary, objects: Mapping[Ref, Object | None], accepted: tuple[str, ...]) -> None:
+    """Raise BadCanary when a target's pods cannot be told from its primary's, or Services of the Canary's names are
+    there that cannot be made its own without an outage. `accepted`: `SERINUS_SELECTOR_LABELS`.
+    """
+    target, primary = objects.get(canary.target), objects.get(canary.primary)
+    if target is None or canary.target_kind is SERVICE:
+        return
+    sides_of(target, primary, accepted)
+    if why := "; ".join(_all(canary, objects, target, primary)):
+        raise BadCanary(why)
+
+
+def _all(canary: Canary, objects: Mapping[Ref, Object | None], target: Object, primary: Object | None) -> Iterator[str]:
+    service = canary.service
+    for name in (service.apex, service.primary, service.canary):
+        ref = canary.service_ref(name)
+        existing = objects.get(ref)
+        if existing is not None and not owned_by(existing, canary) and KEEPER not in annotations(existing):
+            yield from contradictions(canary, target, primary, ref, existing)
 
 
 def contradictions(canary: Canary, target: Object, primary: Object | None, ref: Ref, existing: Object) -> Iterator[str]:

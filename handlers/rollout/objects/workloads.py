@@ -49,7 +49,7 @@ def create_primary(  # noqa: PLR0913  what a version is made of
     Raises BadCanary when the target has no label to select by, or is a DaemonSet that does not roll by itself.
     """
     sides = sides_of(target, None, options.selector_labels)
-    _check_strategy(target)
+    check_strategy(target)
     carried = {key: item for key, item in spec(target).items() if key not in _OWN}
     if canary.target_kind is not DAEMONSET:
         carried["replicas"] = _replicas(target) or replicas or 1
@@ -99,7 +99,8 @@ def scale_up_replicas(target: Object, primary: Object) -> int:
     return _replicas(target) or _replicas(primary) or 1
 
 
-def _check_strategy(target: Object) -> None:
+def check_strategy(target: Object) -> None:
+    """Raise BadCanary for a DaemonSet whose pods nobody replaces when a version is new (daemonset_controller.go)."""
     kind = (spec(target).get("updateStrategy") or {}).get("type") or "RollingUpdate"
     if kind != "RollingUpdate":
         raise BadCanary(f"spec.targetRef: {named(target)} must have RollingUpdate strategy but have {kind}")
