@@ -17,6 +17,8 @@ def handle(world: World, namespaces: Sequence[str], event: Event) -> None:
     if namespaces and wanted.namespace and wanted.namespace not in namespaces:
         return
     if wanted.name:
-        answer(step_each(world, [Subject(Ref(CANARY, wanted.namespace, wanted.name))], cause))
+        # of tokens that nobody has listed none is as it was
+        seen: dict[str, str] | None = {} if wanted.changed else None
+        answer(step_each(world, [Subject(Ref(CANARY, wanted.namespace, wanted.name), seen=seen)], cause))
     else:
         sweep(world, (wanted.namespace,) if wanted.namespace else namespaces, cause)

@@ -9,14 +9,18 @@ from handlers.events.fields import is_name, is_namespace, shown, text_value
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Look at the canaries that are due: of one name, of one namespace (empty name), or of all (both empty)."""
+    """Look at the canaries that are due: of one name, of one namespace (empty name), or of all (both empty).
+
+    `changed`: lists have shown that an object of the canary is not as it was, so that all of them are worth a look.
+    """
 
     namespace: str = ""
     name: str = ""
+    changed: bool = False
 
 
 def tick(event: Event) -> Tick:
-    """Read `data.namespace` and `data.name`; null, empty and missing are the same.
+    """Read `data.namespace` and `data.name`; null, empty and missing are the same. `data.changed` is true or nothing.
 
     Raises BadEvent when one is no valid name, when a name has no namespace, and when a due canary is not named.
     """
@@ -31,4 +35,4 @@ def tick(event: Event) -> Tick:
         raise BadEvent(f"data.namespace: missing, expected beside the name {shown(name)}")
     if event.type == CANARY_DUE and not name:
         raise BadEvent(f"data.name: missing, expected in every {CANARY_DUE}")
-    return Tick(namespace, name)
+    return Tick(namespace, name, changed=data.get("changed") is True)

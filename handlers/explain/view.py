@@ -18,7 +18,7 @@ from handlers.rollout.spec.analysis import Hook
 from handlers.rollout.spec.canary import FINALIZER, Canary
 from handlers.rollout.stages import ADVANCING, HOLD
 from handlers.rollout.state import Phase, State
-from handlers.rollout.timing import due, slack
+from handlers.rollout.timing import DRAIN, due, slack
 from handlers.rollout.weights import FULL
 from handlers.rollout.written import time_text
 
@@ -47,6 +47,7 @@ _AWAITED = {
     "autoscaler": "the autoscaler that spec.autoscalerRef names",
     "rollback": "a ready pod of the primary, to roll back to",
     "release": "Kubernetes to remove the Canary",
+    DRAIN: "every mesh to hear that no request goes to the canary",
 }
 
 

@@ -49,15 +49,17 @@ def event_post(sink: Sink, canary: Canary, message: Message, transition: Transit
     return _post(sink, canary.ref, attributes, _data(canary, message, transition), token)
 
 
-def due_post(sink: Sink, canary: Object, cause: str, token: str) -> Post:
+def due_post(sink: Sink, canary: Object, cause: str, token: str, *, changed: bool = False) -> Post:
     """The same for a Canary that a tick has found due; `cause` names the tick, and is hashed for it may be long.
+    `changed`: one of its objects is not as it was.
 
     A tick that is delivered twice makes the same events, so that who has seen one knows the other.
     """
     meta = metadata(canary)
     ref = Ref(CANARY, str(meta["namespace"]), str(meta["name"]))
     digest = hashlib.sha256(f"{meta['uid']}/{cause}".encode()).hexdigest()[:32]
-    return _post(sink, ref, {"id": digest, "type": DUE}, {"namespace": ref.namespace, "name": ref.name}, token)
+    data = {"namespace": ref.namespace, "name": ref.name, **({"changed": True} if changed else {})}
+    return _post(sink, ref, {"id": digest, "type": DUE}, data, token)
 
 
 def _post(sink: Sink, canary: Ref, attributes: Mapping[str, Any], data: Mapping[str, Any], token: str) -> Post:

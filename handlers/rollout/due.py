@@ -5,9 +5,18 @@ from datetime import datetime
 
 from handlers.rollout import commands
 from handlers.rollout.commands import retry
-from handlers.rollout.objects import CANARY, CONFIG_MAP, DESTINATION_RULE, SECRET, SERVICE, VIRTUAL_SERVICE
+from handlers.rollout.objects import (
+    CANARY,
+    CONFIG_MAP,
+    DESTINATION_RULE,
+    SECRET,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Object,
+    annotations,
+)
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.state import Intent, Phase, State
+from handlers.rollout.state import Intent, Phase, State, load
 from handlers.rollout.timing import DRAIN, drained, due
 
 _AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
@@ -50,6 +59,12 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
     target = f"{canary.target.kind.plural}/{canary.target_name}"
     pushed = state.observed.get(target) != tokens.get(target, "") or _changed(state, tokens, _DECLARED)
     return late or pushed or due(state, now, canary.analysis.interval)
+
+
+def changed(canary: Object, tokens: Mapping[str, str]) -> bool:
+    """Whether something that a Canary declares, or the Canary itself, is not as it was when it was last looked at."""
+    known = load(annotations(canary))
+    return known is not None and _changed(known, tokens, _DECLARED)
 
 
 def _changed(state: State, tokens: Mapping[str, str], kinds: tuple[str, ...] = ("",)) -> bool:

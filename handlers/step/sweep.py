@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from handlers.errors import BadCanary, Permanent, SerinusError, Temporary, Unavailable
 from handlers.notifiers.knative import due_post
-from handlers.rollout.due import wants_a_look
+from handlers.rollout.due import changed, wants_a_look
 from handlers.rollout.freeze import Namespace
 from handlers.rollout.objects import Object, Ref, annotations
 from handlers.rollout.projection import project
@@ -86,7 +86,7 @@ def _announced(world: World, subject: Subject, cause: Cause) -> SerinusError | N
     """Tell the sink that this canary is due. Any refusal is for the next tick to make good."""
     sink, listed = world.config.sink, subject.listed
     assert sink and listed  # noqa: S101, PT018  the settings say so, and a tick lists them
-    post = due_post(sink, listed, cause.id, world.identity())
+    post = due_post(sink, listed, cause.id, world.identity(), changed=changed(listed, subject.seen or {}))
     request = Request(method="POST", url=post.url, headers=post.headers, body=post.body, timeout=SINK_TIMEOUT)
     try:
         status = world.http.send(request).status

@@ -22,6 +22,8 @@ from tests.manifests.files import KNATIVE, ROOT
 from tests.protocol.steps import no_pods
 from tests.scalers import scaled_by
 from tests.scenarios.alerting import SLACK, a_provider, a_rule
+from tests.scenarios.neighbours import labelled
+from tests.scenarios.test_enough_pods import grown
 from tests.scenarios.test_refused import look, second
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -240,6 +242,39 @@ def deleted(_: pytest.LogCaptureFixture) -> str:
     return why(lab)
 
 
+def neighbour(_: pytest.LogCaptureFixture) -> str:
+    """A Deployment whose pods have all labels of the target's."""
+    lab = new_lab()
+    look(lab, 3)
+    lab.create(DEPLOYMENT, labelled("worker", {"app": "app", "tier": "b"}))
+    look(lab)
+    return why(lab)
+
+
+def nowhere_to_move(_: pytest.LogCaptureFixture) -> str:
+    """The spec names a target that does not exist."""
+    lab = new_lab()
+    look(lab, 3)
+    lab.edit(CANARY_PATH, {"spec": {"targetRef": {"name": "nowhere"}}})
+    look(lab)
+    return why(lab)
+
+
+def drained(_: pytest.LogCaptureFixture) -> str:
+    """Right after a rollback."""
+    lab = begun()
+    lab.step(an_alert(lab.clock()))
+    return why(lab)
+
+
+def crowded(_: pytest.LogCaptureFixture) -> str:
+    """Ten pods have carried what two would get."""
+    lab = grown()
+    lab.until("Promoting")
+    look(lab)
+    return why(lab)
+
+
 SITUATIONS: Mapping[str, Seen] = {
     "no ticks come": no_ticks,
     "the process that made it has died": dying,
@@ -251,6 +286,10 @@ SITUATIONS: Mapping[str, Seen] = {
     "the primary has no ready pod": rollback_waits,
     "the Canary is not valid": invalid,
     "another Canary has the target": rival,
+    "another workload's pods": neighbour,
+    "the spec names another target": nowhere_to_move,
+    "a rollback, or the end of a run": drained,
+    "the primary's autoscaler has shrunk it": crowded,
     "the Deployment or DaemonSet": target_missing,
     "it is not there": autoscaler_missing,
     "Prometheus is down": metrics_fail,

@@ -10,6 +10,7 @@ from handlers.errors import Unavailable
 from handlers.events import cloudevent
 from handlers.events.event import CANARY_DUE, PING, Event
 from handlers.notifiers.knative import Sink
+from handlers.rollout.objects import SERVICE
 from handlers.step.ports import Response
 from handlers.step.sweep import BUDGET
 from tests.fakes import HookPoint
@@ -118,3 +119,15 @@ def test_a_slow_sink_is_not_waited_for_without_end(lab: Lab) -> None:
     ping(lab)
     assert len(told(lab)) == 1
     assert all(request.timeout == 5 for request in lab.webhooks.asked)
+
+
+def test_what_somebody_takes_away_is_looked_for_where_only_events_step(lab: Lab) -> None:
+    """The event says that something has changed, for whoever gets it has listed nothing; all is put right at once."""
+    ping(lab)
+    tick.handle(lab.world, (), told(lab)[0])
+    lab.delete(SERVICE, "app-primary")
+    ping(lab, 2)
+    event = told(lab)[-1]
+    assert event.data == {"namespace": "shop", "name": "app", "changed": True}
+    tick.handle(lab.world, (), event)
+    assert lab.get("v1/services/app-primary")
