@@ -134,9 +134,14 @@ def _read(scene: Scene, wanted: Iterable[tuple[Ref, Object]]) -> Iterator[tuple[
 def behind(scene: Scene, primary: Object | None = None) -> Backends:
     """The workloads behind the Services; with another primary, as if it was that."""
     target, there = _target(scene), primary or scene.found(scene.canary.primary)
-    ready = scene.snapshot.primary is None or scene.snapshot.primary.ready
     sides = sides_of(target, there, scene.options.selector_labels)
-    return Backends(target=target, primary=there, sides=sides, settled=ready)
+    return Backends(target=target, primary=there, sides=sides, settled=settled(scene))
+
+
+def settled(scene: Scene) -> bool:
+    """Whether all pods of the primary are of its newest template, and no others are on their way out."""
+    replacing = scene.snapshot.known.phase in (Phase.PROMOTING, Phase.FINALISING)
+    return scene.snapshot.primary is None or (scene.snapshot.primary.ready and not replacing)
 
 
 def _apex(scene: Scene) -> Iterator[tuple[Ref, Object]]:

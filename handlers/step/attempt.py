@@ -21,7 +21,7 @@ from handlers.rollout.projection import project
 from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.runs import counted
 from handlers.rollout.stage import Stage
-from handlers.rollout.stages import stage_of
+from handlers.rollout.stages import ACTIVE, stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell
@@ -236,7 +236,9 @@ class Attempt:
 
     def _observed(self, standing: State) -> Mapping[str, str]:
         """What was seen, as far as it is as it should be, and will be after the next copy."""
-        outside = {*outdated(self.scene, standing), *unsettled(self.scene)}
+        outside = set(outdated(self.scene, standing))
+        if standing.phase not in ACTIVE:
+            outside |= set(unsettled(self.scene))
         return observed(self.scene, standing, outside, set(after_copy(self.scene)))
 
     def _refused(self) -> str:

@@ -10,7 +10,7 @@ from handlers.rollout.objects.services import Backends, apex_service, primary_se
 from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
-from handlers.step.act import behind, rendered
+from handlers.step.act import behind, rendered, settled
 from handlers.step.scene import Scene
 
 DECLARED: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
@@ -61,7 +61,7 @@ def _route(scene: Scene, standing: State) -> tuple[Action, ...]:
 
 def unsettled(scene: Scene) -> Iterator[Ref]:
     """The Services of the primary that will have to be written once all of its pods are of its newest template."""
-    if scene.snapshot.primary and not scene.snapshot.primary.ready and _has_primary(scene):
+    if not settled(scene) and _has_primary(scene):
         yield from _written_for(scene, replace(behind(scene), settled=True))
 
 

@@ -9,7 +9,8 @@ import pytest
 from handlers.rollout.objects import CANARY as CANARIES
 from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, STATEFUL_SET, Kind
 from handlers.rollout.objects.sides import pod_labels
-from tests.lab import Lab, a_daemonset, at, new_lab
+from handlers.step.sweep import sweep
+from tests.lab import TICK, Lab, a_daemonset, at, new_lab
 from tests.scenarios.neighbours import (
     answering,
     canary_of,
@@ -205,6 +206,26 @@ def test_a_target_made_anew_with_another_selector_is_a_new_version() -> None:
     own = {"app": "app-primary", "app.kubernetes.io/name": "app-primary"}
     assert selector(lab, "app-primary") == own
     assert own.items() <= pod_labels(lab.primary).items()
+
+
+def test_a_service_finds_the_old_pods_of_a_primary_until_all_are_new() -> None:
+    """The pods that a new selector adds a label to come one by one, and those without it serve meanwhile."""
+    lab = new_lab()
+    look(lab, 4)
+    lab.delete(DEPLOYMENT, "app")
+    lab.create(DEPLOYMENT, labelled("app", {"app.kubernetes.io/name": "app"}, "app:v2"))
+    where = "/apis/apps/v1/namespaces/shop/deployments/app-primary/status"
+    while image(lab, "app-primary") == "app:v1":
+        look(lab)
+    for _ in range(3):  # the new pod is not ready, the old one is
+        generation = lab.primary["metadata"]["generation"]
+        status = {"observedGeneration": generation, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1}
+        assert lab.api.call("PATCH", where, {"status": {**status, "readyReplicas": 1}}).status == 200
+        lab.clock.tick(10)
+        sweep(lab.world, (), TICK)
+        assert selector(lab, "app-primary") == selector(lab, "app") == {"app": "app-primary"}
+    look(lab, 6)
+    assert len(selector(lab, "app-primary")) == 2
 
 
 @pytest.mark.parametrize("replaced", [labelled("app", {"app": "app-primary"})], ids=["the primary's own labels"])

@@ -69,8 +69,8 @@ def _of_primary(
 ) -> dict[str, Any]:
     selector = behind.sides.primary
     before = spec(existing or {}).get("selector") or {}
-    own = behind.sides.own
-    if not behind.settled and behind.primary and before.get(behind.sides.label) == own[behind.sides.label]:
+    leads_there = any(before.get(name) == value for name, value in behind.sides.own.items())
+    if not behind.settled and behind.primary and leads_there:
         # pods that are about to go may not have all the labels of those that come
         selector = before if selects(before, pod_labels(behind.primary)) else selector
     return _service(canary, behind, _Side(name, declared, selector, behind.primary), existing)
