@@ -242,6 +242,10 @@ STRANGE = service(selector={"app": "else"})
         pytest.param([OLD, primary(ownerReferences=[OWNER]), canary("late")], id="another Canary came later"),
         pytest.param([OLD, primary(annotations={KEEPER: "app"}), canary("late")], id="its primary was there before"),
         pytest.param([OLD, service(selector={"app": "else"}, annotations={KEEPER: "app"})], id="it has adopted that"),
+        pytest.param(
+            [{**canary("first"), "spec": {"targetRef": "no"}}, primary(annotations={KEEPER: "first"})],
+            id="who has kept its primary names nothing",
+        ),
         pytest.param([OLD, STRANGE], id="it is at rest, and puts that right"),
         pytest.param([{**canary(), "status": {"phase": "Succeeded"}}, STRANGE], id="Flagger has had it"),
         pytest.param(
