@@ -43,7 +43,9 @@ def settle(s: Snapshot, **changes: Any) -> State:
     state = replace(s.known, **({"claim": None, "held": held} | changes))
     if "weight" not in changes:
         return state
-    return cookies.kept(s.canary, replace(state, matched=state.matched and state.weight > 0))
+    weighed = state.weight > 0
+    kept = replace(state, matched=state.matched and weighed, predecessors=state.predecessors and weighed)
+    return cookies.kept(s.canary, kept)
 
 
 def stepped(s: Snapshot, **changes: Any) -> State:

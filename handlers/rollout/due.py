@@ -28,7 +28,7 @@ _DECLARED = tuple(f"{kind.plural}/" for kind in (CANARY, SERVICE, VIRTUAL_SERVIC
 OUTDATED = "!"
 """Stands in `State.observed` for an object that is not as it should be."""
 AFTER_COPY = "?"
-"""The same for one that is as it should be until the primary gets the version of the target."""
+"""Stands before the token of one that is as it should be until the primary gets the version of the target."""
 
 
 def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str], now: datetime) -> bool:
@@ -73,7 +73,7 @@ def _changed(state: State, tokens: Mapping[str, str], kinds: tuple[str, ...] = (
     One that will have to be written after the next copy to the primary is as it should be until then.
     """
     return any(
-        tokens.get(name, "") != seen
+        tokens.get(name, "") != seen.removeprefix(AFTER_COPY)
         for name, seen in state.observed.items()
-        if seen != AFTER_COPY and name.startswith(kinds)
+        if name.startswith(kinds)
     )

@@ -44,6 +44,8 @@ class Stage(Enum):
     NOT_DUE = "not due yet"
     CANARY_NOT_READY = "canary not ready"
     STARTING = "canary ready in part"
+    GIVEN_BACK = "primary ready again, the weight not earned"
+    PRIMARY_LOST = "primary deleted in a run"
     PRIMARY_NOT_READY = "primary not ready"
     THRESHOLD = "failed checks at threshold"
     SKIP_ANALYSIS = "analysis skipped"

@@ -55,7 +55,7 @@ def _free(s: Snapshot) -> Stage:
         return Stage.TAKEN_OVER
     if begun := _begun(s):
         return begun
-    if s.destination and (moving := _moving(s)):
+    if s.destination and not (s.hold and may_be_held(s.state)) and (moving := _moving(s)):
         return moving
     if s.target is None:
         return Stage.TARGET_MISSING
@@ -171,6 +171,8 @@ _UNPROMOTABLE = frozenset(
         Stage.SCALED_DOWN,
         Stage.CANARY_NOT_READY,
         Stage.STARTING,
+        Stage.GIVEN_BACK,
+        Stage.PRIMARY_LOST,
         Stage.THRESHOLD,
         Stage.UNMATCHED,
     }
@@ -215,8 +217,21 @@ def _progressing(s: Snapshot, state: State) -> Stage:
         return Stage.REVERTED if facts.reverted(s) else Stage.PUSHED
     if s.target is None or s.target.replicas == 0:
         return Stage.SCALED_DOWN
-    if not s.target.ready:
+    return _without_sides(s, state) or _analysed(s, state)
+
+
+def _without_sides(s: Snapshot, state: State) -> Stage | None:
+    """A side that cannot do what the weight asks of it; None where both can."""
+    if state.predecessors and s.primary and s.primary.ready:
+        return Stage.GIVEN_BACK
+    if s.target and not s.target.ready:
         return _unready(s, state)
+    if s.primary is None and s.carried < FULL and not s.canary.skip_analysis:
+        return Stage.PRIMARY_LOST
+    return None
+
+
+def _analysed(s: Snapshot, state: State) -> Stage:
     if state.failed >= s.canary.analysis.threshold:
         return Stage.THRESHOLD
     if state.matched and not s.canary.analysis.match:

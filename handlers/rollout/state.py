@@ -25,7 +25,7 @@ ALERTS_KEPT = 20
 _COOKIES = ("cookie", "primary_cookie", "previous_cookie")
 _TEXTS = ("revision", "promoted", "waiting", "held", "retried", "baseline", "identity")
 _COUNTS = ("iterations", "failed", "replicas", "floor")
-_FLAGS = ("mirrored", "matched")
+_FLAGS = ("mirrored", "matched", "predecessors")
 _PLAIN = ("weight", *_FLAGS, *_COUNTS, *_TEXTS, *_COOKIES)
 _LISTS = ("alerts", "former", "apexes")
 _TABLES = ("seen", "observed", "runs", "configs")
@@ -38,7 +38,8 @@ class State:
 
     `seq` counts finished steps. `rest` is the phase it had when it last was at rest and not failed. `waiting` says
     what it waits for, `held` the revision of which it was told that its rollback has to wait. `matched`: the weight is
-    about the requests of `analysis.match` only, others go to the primary. The cookies are `name=value`. `seen` holds
+    about the requests of `analysis.match` only, others go to the primary. `predecessors`: the weight was not reached
+    by this revision, which holds it for a primary that could not serve. The cookies are `name=value`. `seen` holds
     commands, by annotation, that are not to be acted on again. `outbox` is told to webhooks by whoever comes after
     `tell_after`. `observed` holds the generation (or resource version) of each object as last seen, by short name: what
     a tick compares to know that nothing changed. `runs`, `firing`: see there. `configs` holds the digests of tracked
@@ -54,6 +55,7 @@ class State:
     weight: int = 0
     mirrored: bool = False
     matched: bool = False
+    predecessors: bool = False
     iterations: int = 0
     failed: int = 0
     revision: str = ""

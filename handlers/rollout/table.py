@@ -125,6 +125,8 @@ TABLE: Mapping[Stage, Row] = {
     Stage.STARTING: Row(
         hold.starting, "judge it, keep the weight; past progressDeadlineSeconds: roll back", _CHECKS, Intent.RAISE
     ),
+    Stage.GIVEN_BACK: Row(advance.given_back, "routes 100/0, and the analysis begins", (), Intent.RESTART),
+    Stage.PRIMARY_LOST: Row(advance.primary_lost, "all traffic to the canary, which is all there is", (), Intent.SHIFT),
     Stage.PRIMARY_NOT_READY: Row(promotion.primary_not_ready, "wait"),
     Stage.FIRST_STEP: Row(
         advance.step_up,

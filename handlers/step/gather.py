@@ -17,7 +17,7 @@ from handlers.rollout.objects import CANARY, DAEMONSET, SERVICE, Object, Ref, an
 from handlers.rollout.objects.autoscalers import least, pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
-from handlers.rollout.objects.ownership import keeper_of
+from handlers.rollout.objects.ownership import keeper_of, owned_by
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.replacement import leaves_a_gap
 from handlers.rollout.objects.sides import pod_labels, selects
@@ -174,7 +174,7 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         astray=any(stale_among(configs, canary, objects).values()),
         gap=bool(target and primary) and _replaced(canary) and leaves_a_gap(canary, target or {}, primary or {}),
         bounds=_bounds(canary, scaler),
-        left=any(objects.get(one.route_ref) is not None for one in _moved_from(canary, known)),
+        left=any(_leads(one, objects.get(one.route_ref), router) for one in _moved_from(canary, known)),
     )
 
 
@@ -191,6 +191,11 @@ def _bounds(canary: Canary, scaler: Object | None) -> Bounds | None:
     low, high = (own.least, own.most)
     most = spec(scaler).get("maxReplicas") or spec(scaler).get("maxReplicaCount") or 0
     return Bounds(least=least(scaler) if low is None else max(1, low), most=int(most) if high is None else high)
+
+
+def _leads(former: Canary, route: Object | None, router: Router) -> bool:
+    """Whether a route of before a move is still there, or, if it was adopted, still leads to the sides of then."""
+    return route is not None and (owned_by(route, former) or router.weights(former, route) is not None)
 
 
 def _moved_from(canary: Canary, known: State | None) -> tuple[Canary, ...]:

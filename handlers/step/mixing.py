@@ -20,6 +20,7 @@ from handlers.rollout.objects import (
     Ref,
 )
 from handlers.rollout.objects.adopted import check_services
+from handlers.rollout.objects.ports import missing_name
 from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.objects.strangers import strangers
 from handlers.rollout.refusal import rival
@@ -46,7 +47,9 @@ def with_doubts(world: World, scene: Scene) -> Scene:
         return _with_destination(world, scene, scene.moving)
     if _is_new(scene):
         check_adoption(scene.canary, scene.objects, scene)
-    why = _route_doubts(scene)
+    why = _route_doubts(scene) or _port_doubts(scene)
+    if why and _is_new(scene):
+        raise BadCanary(why)
     if not _in_doubt(scene):
         return replace(scene, snapshot=replace(scene.snapshot, mixed=why))
     who, there = others(world, scene.canary.namespace)
@@ -63,6 +66,14 @@ def _route_doubts(scene: Scene) -> str:
     except BadCanary as error:
         return str(error)
     return ""
+
+
+def _port_doubts(scene: Scene) -> str:
+    """Why the Service of the target's pods would lead to none of them."""
+    target = scene.found(scene.canary.target)
+    if target is None or scene.canary.target_kind is SERVICE:
+        return ""
+    return missing_name(scene.canary.service, target)
 
 
 def _is_new(scene: Scene) -> bool:

@@ -20,7 +20,7 @@ Found = Mapping[Ref, Object | None]
 WORKLOADS = "workloads"
 """Stands in `State.observed` for who else has pods in the namespace."""
 UNSEEN = (OUTDATED, AFTER_COPY)
-"""The marks of objects that each step of a run reads."""
+"""The beginnings of what stands for objects that each step of a run reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def observed(scene: Scene, standing: State, outdated: Collection[Ref], after_cop
     all the same. The Canary is seen when all that it declares was compared with what there is.
     """
     new = {key(ref): token(obj) for ref, obj in scene.objects.items()}
-    new |= {key(ref): AFTER_COPY for ref in after_copy} | {key(ref): OUTDATED for ref in outdated}
+    new |= {key(ref): f"{AFTER_COPY}{new[key(ref)]}" for ref in after_copy} | {key(ref): OUTDATED for ref in outdated}
     target = scene.snapshot.target
     if target and target.revision != standing.revision:
         new[key(scene.canary.target)] = ""

@@ -84,7 +84,7 @@ class Wanted:
 
     @staticmethod
     def _changed(before: str | None, name: str, seen: Mapping[str, str] | None) -> bool:
-        return before is None or before in UNSEEN or (seen is not None and seen.get(name, "") != before)
+        return before is None or before.startswith(UNSEEN) or (seen is not None and seen.get(name, "") != before)
 
     def waiting(self) -> tuple[Ref, ...]:
         """What tells whether a bootstrap goes on waiting for its primary's pods; none where it is not only waiting."""

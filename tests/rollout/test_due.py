@@ -20,7 +20,7 @@ TOKENS = {
     "services/other": "v1",
 }
 SCALED = TOKENS | {"deployments/podinfo-primary": "6"}
-LATER_ON = SEEN | {"services/podinfo": AFTER_COPY}
+LATER_ON = SEEN | {"services/podinfo": f"{AFTER_COPY}v7"}
 CHANGED = TOKENS | {"services/podinfo": "v8"}
 PUSHED = TOKENS | {"deployments/podinfo": "4"}
 SUSPENDED = a_canary(spec={"suspend": True})
@@ -77,6 +77,7 @@ CASES: list[tuple[bool, str, Canary, State | None, dict[str, str]]] = [
     (True, "a Service changed in a run", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), CHANGED),
     (False, "a workload was scaled", a_canary(), known(Phase.PROGRESSING, **JUST_NOW), SCALED),
     (False, "to be written after the copy", a_canary(), a_state(Phase.SUCCEEDED, observed=LATER_ON), TOKENS),
+    (True, "that one changed", a_canary(), a_state(Phase.FAILED, observed=LATER_ON), CHANGED),
     (True, "pods to take away", a_canary(), known(Phase.FAILED, waiting=DRAIN, stepped=NOW - seconds(10)), TOKENS),
     (False, "not before every mesh has heard", a_canary(), known(Phase.FAILED, waiting=DRAIN, **JUST_NOW), TOKENS),
     (True, "something left from a move", a_canary(), known(Phase.INITIALIZED, former=("deployments/a|a",)), TOKENS),

@@ -151,8 +151,10 @@ def a_decision_holds_no_claim(case: Case) -> None:
 
 
 def what_is_held_goes_no_further(case: Case) -> None:
-    """By an alert or by a user, but for a promotion that was begun or asked for."""
-    begun = (Stage.PROMOTE_NOW, Stage.COPYING, Stage.COPIED)
+    """By an alert or by a user, but for a promotion begun or asked for, and for a primary that is gone:
+    without the canary nobody would answer.
+    """
+    begun = (Stage.PROMOTE_NOW, Stage.COPYING, Stage.COPIED, Stage.PRIMARY_LOST)
     if case.s.hold and case.s.known.phase in ADVANCING and case.stage not in begun:
         after = case.decision.state
         assert after.phase not in (Phase.PROMOTING, Phase.FINALISING)

@@ -243,8 +243,15 @@ def test_an_analysis_waits_for_its_primary() -> None:
     assert decision.state == replace(s.known, waiting="primary", deadline=None)
     again = decided(replace(s, state=decision.state))
     assert (again.messages, again.state) == ((), decision.state)
-    missing = a_snapshot(weight=20, primary=None, routes=Weights(50, 50))
-    assert texts(decided(missing)) == ["podinfo-primary.test not ready: it is missing"]
+
+
+def test_the_canary_serves_while_there_is_no_primary() -> None:
+    """Somebody has deleted it in a run; what the canary has not earned goes back to one that is there again."""
+    decision = decided(a_snapshot(weight=20, primary=None))
+    assert (decision.actions, decision.state.weight, decision.state.predecessors) == ((Route(100),), 100, True)
+    assert texts(decision) == ["Routing all traffic to canary, podinfo-primary.test not ready: it is missing"]
+    back = decided(a_snapshot(state=decision.state))
+    assert (back.actions, back.state.weight, back.state.predecessors) == ((Route(0),), 0, False)
 
 
 def test_a_copy_that_has_written_configs_is_finished() -> None:

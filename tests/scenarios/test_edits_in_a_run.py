@@ -9,7 +9,7 @@ from handlers.rollout.objects import DESTINATION_RULE, SERVICE, VIRTUAL_SERVICE
 from handlers.step.sweep import sweep
 from tests.lab import TICK, Lab, a_canary, at, new_lab
 from tests.protocol.situations import GATE, LOAD
-from tests.scenarios.neighbours import CANARY, image, look
+from tests.scenarios.neighbours import CANARY, image, look, refused
 from tests.test_cost import PER_TICK, spent
 
 RULES = "networking.istio.io/v1beta1/destinationrules"
@@ -175,3 +175,64 @@ def test_a_rollback_from_a_new_port_leads_to_the_old_one() -> None:
     lab.prometheus.values["requests_total"] = [50]
     look(lab, 6)
     assert (lab.phase, ports(lab)["app-primary"], ports(lab)["app"]) == ("Failed", 8080, 8080)
+
+
+@pytest.mark.parametrize("name", ["app-primary", "app"])
+def test_a_service_that_waits_for_the_next_copy_is_made_again_too(name: str) -> None:
+    """A run with another port has failed; what leads to the primary differs from what it will be, and is watched."""
+    lab = new_lab()
+    lab.until("Initialized")
+    moved_port(lab)
+    look(lab, 3)
+    lab.prometheus.values["requests_total"] = [50]
+    look(lab, 6)
+    assert lab.phase == "Failed"
+    lab.delete(SERVICE, name)
+    look(lab, 2)
+    assert ports(lab)[name] == 8080
+
+
+def test_a_push_while_the_canary_has_all_waits_for_the_primary_and_begins_at_nothing() -> None:
+    """The primary is replaced by pods that listen elsewhere: the canary keeps the traffic until they are ready.
+    It then gives the traffic back, for the new version has earned none of it.
+    """
+    lab = new_lab()
+    lab.until("Initialized")
+    lab.kubelet.run()
+    moved_port(lab)
+    while lab.phase != "Promoting":
+        look(lab)
+    where = "/apis/apps/v1/namespaces/shop/deployments/app-primary/status"
+    generation = lab.primary["metadata"]["generation"]
+    status = {"observedGeneration": generation, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1}
+    lab.api.call("PATCH", where, {"status": {**status, "readyReplicas": 1}})
+    lab.push("app:v3")
+    at_once(lab)
+    assert (lab.phase, lab.weights) == ("Progressing", (0, 100))
+    look(lab)
+    assert lab.weights == (100, 0)
+    look(lab)
+    assert lab.weights == (80, 20)
+
+
+def test_a_port_without_a_name_that_the_spec_knows_holds_the_version() -> None:
+    """The Service would lead to none of its pods."""
+    lab = new_lab()
+    first = lab.target["spec"]["template"]["spec"]["containers"][0]
+
+    def named(name: str, image: str) -> None:
+        port = {"name": name, "containerPort": 8080}
+        template = {"spec": {"containers": [{**first, "image": image, "ports": [port]}]}}
+        lab.edit("apps/v1/deployments/app", {"spec": {"template": template}})
+
+    named("web", "app:v1")
+    lab.edit(CANARY, {"spec": {"service": {"targetPort": "web"}}})
+    look(lab, 4)
+    assert lab.phase == "Initialized"
+    named("http", "app:v2")
+    look(lab, 3)
+    assert (lab.phase, lab.weights) == ("Initialized", (100, 0))
+    assert "'web', but no container of the target has a port of this name (names that they have: http)" in refused(lab)
+    named("web", "app:v3")
+    look(lab, 8)
+    assert (lab.phase, refused(lab)) == ("Succeeded", "")

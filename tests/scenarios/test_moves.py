@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA, SERVICE
+from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA, SERVICE, VIRTUAL_SERVICE
 from tests.fakes import Died
 from tests.lab import Lab, a_canary, a_config, a_daemonset, an_alert, at, new_lab
 from tests.protocol.harness import Watcher, process, run, state_of
@@ -258,3 +258,33 @@ def test_who_stands_still_before_it_deletes_does_not_delete_what_serves_again() 
     assert reply.status == 409
     to_the_end(lab)
     assert answering(lab, "app-primary") == ["app-primary"]
+
+
+@pytest.mark.parametrize("annotation", ["serinus.dev/pause", "serinus.dev/freeze"])
+def test_a_move_waits_while_the_canary_is_held(annotation: str) -> None:
+    """Nothing starts then, and a bootstrap starts a version."""
+    lab = rested()
+    window = "2000-01-01T00:00Z/2100-01-01T00:00Z"
+    mark = "true" if annotation.endswith("pause") else window
+    lab.edit(CANARY, {"metadata": {"annotations": {annotation: mark}}})
+    lab.create(DEPLOYMENT, labelled("app2", {"app": "app2"}, "app:v2"))
+    names(lab, targetRef={"name": "app2"}, **KEPT)
+    look(lab, 4)
+    assert (lab.phase, answering(lab, "app-primary")) == ("Initialized", ["app-primary"])
+    assert "app2-primary" not in replicas(lab)
+    lab.edit(CANARY, {"metadata": {"annotations": {annotation: None}}})
+    to_the_end(lab)
+    assert answering(lab, "app-primary") == ["app2-primary"]
+
+
+def test_an_adopted_route_is_given_back_and_the_move_is_over() -> None:
+    """It stays, for it is its owner's, and says what it said first."""
+    lab = new_lab()
+    rules = {"hosts": ["app"], "http": [{"route": [{"destination": {"host": "app"}}]}]}
+    kind = {"apiVersion": VIRTUAL_SERVICE.api_version, "kind": VIRTUAL_SERVICE.name}
+    lab.create(VIRTUAL_SERVICE, {**kind, "metadata": {"name": "app"}, "spec": rules})
+    rested(lab)
+    names(lab, service={"name": "shop"})
+    to_the_end(lab)
+    assert lab.get("networking.istio.io/v1beta1/virtualservices/app")["spec"] == rules
+    assert (state_of(lab).former, lab.get("v1/services/app-primary")) == ((), None)

@@ -56,6 +56,18 @@ def target_port(service: CanaryService, target: Object, side: Object | None, exi
     return _counterpart(target, side, wanted) or wanted
 
 
+def missing_name(service: CanaryService, target: Object) -> str:
+    """Why no pod of a target would ever be found: the name of a port that none of its containers has; else empty."""
+    if not isinstance(service.target_port, str) or _declares(target, service.target_port):
+        return ""
+    names = {str(port.get("name", "")) for box in _containers(target) for port in box.get("ports") or ()}
+    known = ", ".join(sorted(names - {""})) or "none"
+    return (
+        f"spec.service.targetPort: {service.target_port!r}, but no container of the target has a port of this name "
+        f"(names that they have: {known}); name one of them, or a number"
+    )
+
+
 def moves(service: CanaryService, target: Object, primary: Object) -> bool:
     """Whether a Service cannot lead to pods of a primary before and after a promotion: they listen on other ports."""
     return target_port(service, target, primary, ()) != target_port(service, target, target, ())

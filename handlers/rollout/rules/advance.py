@@ -41,7 +41,9 @@ def pushed(s: Snapshot, _: Findings) -> Decision:
 
 def _begin(s: Snapshot, told: str, intent: Intent, said: tuple[Message, ...], findings: Findings) -> Decision:
     """Progressing with the target's revision; at the weight held, where nobody else could serve (rule 12)."""
-    stay = s.carried if not s.primary_can_serve else 0
+    # while all is on the canary the primary is replaced, by pods that its Service may not lead to yet
+    replaced = s.known.phase is Phase.PROMOTING and s.canary_has_all and not (s.primary and s.primary.ready)
+    stay = s.carried if replaced or not s.primary_can_serve else 0
     return Decision(
         told=told,
         intent=intent,
@@ -58,6 +60,7 @@ def _begin(s: Snapshot, told: str, intent: Intent, said: tuple[Message, ...], fi
             seen=seen_at_start(s),
             retried=s.canary.annotations.get(RETRY, ""),
             floor=0,
+            predecessors=stay > 0,
             started=s.now,
             deadline=s.now + s.canary.progress_deadline,
         ),
@@ -146,6 +149,29 @@ def unmatched(s: Snapshot, _: Findings) -> Decision:
         actions=(Route(0),),
         state=stepped(s, phase=Phase.PROGRESSING, weight=0, mirrored=False, iterations=0),
         messages=(warning(Phase.PROGRESSING, text),),
+    )
+
+
+def given_back(s: Snapshot, _: Findings) -> Decision:
+    """The primary can serve again: what its revision has not earned goes back to it, and the analysis begins."""
+    return Decision(
+        told="route all traffic to the primary, which is ready again",
+        intent=Intent.RESTART,
+        actions=(Route(0),),
+        state=stepped(s, weight=0, mirrored=False, iterations=0, predecessors=False),
+        messages=(normal(s.known.phase, f"Routing all traffic to primary, {s.primary_text} is ready again"),),
+    )
+
+
+def primary_lost(s: Snapshot, _: Findings) -> Decision:
+    """Somebody has deleted the primary in a run: the canary, which is all there is, serves until there is one."""
+    text = f"Routing all traffic to canary, {s.primary_trouble}"
+    return Decision(
+        told=text,
+        intent=Intent.SHIFT,
+        actions=(Route(FULL),),
+        state=stepped(s, weight=FULL, mirrored=False, matched=False, iterations=0, predecessors=True),
+        messages=(warning(s.known.phase, text),),
     )
 
 
