@@ -173,6 +173,7 @@ _UNPROMOTABLE = frozenset(
         Stage.STARTING,
         Stage.THRESHOLD,
         Stage.UNMATCHED,
+        Stage.MIXED,
     }
 )
 
@@ -215,6 +216,8 @@ def _progressing(s: Snapshot, state: State) -> Stage:
         return Stage.REVERTED if facts.reverted(s) else Stage.PUSHED
     if s.target is None or s.target.replicas == 0:
         return Stage.SCALED_DOWN
+    if s.target.strangers and s.reached and s.primary_can_serve:
+        return Stage.MIXED
     if not s.target.ready:
         return _unready(s, state)
     if state.failed >= s.canary.analysis.threshold:
@@ -264,6 +267,8 @@ def _iterating(canary: Canary, state: State) -> Stage:
 def _promoting(s: Snapshot, state: State) -> Stage:
     if facts.revision(s) != state.revision or s.promoted != state.revision:
         return Stage.PUSHED
+    if s.primary is None and (s.canary_has_all or not s.canary_ready):  # whoever can serve does
+        return Stage.PRIMARY_MISSING
     if s.primary is None or not s.primary.ready:
         return Stage.PROMOTION_STUCK
     if not due(state, s.now, s.canary.analysis.interval):

@@ -2,7 +2,7 @@
 13)? Can traffic move to the target and the Service that the spec names?
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from handlers.rollout.objects.adopted import contradictions
 from handlers.rollout.objects.ownership import KEEPER, owned_by
 from handlers.rollout.objects.sides import named, pod_labels, selects, sides_of
 from handlers.rollout.refusal import rival
-from handlers.rollout.snapshot import CauseKind
+from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Phase
 from handlers.step.lists import ref_to
@@ -51,10 +51,22 @@ def with_doubts(world: World, scene: Scene) -> Scene:
     if not _in_doubt(scene):
         return replace(scene, snapshot=replace(scene.snapshot, mixed=why))
     who, there = others(world, scene.canary.namespace)
-    why = strangers(scene.canary, scene.objects, scene, there) or why
+    at_target, at_primary = strangers(scene.canary, scene.objects, scene, there)
+    why = at_target or at_primary or why
     if why and _is_new(scene):
         raise BadCanary(why)
-    return replace(scene, population=who, snapshot=replace(scene.snapshot, mixed=why))
+    snapshot = _with_strangers(replace(scene.snapshot, mixed=why), at_target, at_primary)
+    return replace(scene, population=who, snapshot=snapshot)
+
+
+def _with_strangers(snapshot: Snapshot, at_target: str, at_primary: str) -> Snapshot:
+    """No traffic goes back to a primary whose Service leads to others: it is not ready for that."""
+    target, primary = snapshot.target, snapshot.primary
+    return replace(
+        snapshot,
+        target=replace(target, strangers=at_target) if target else None,
+        primary=replace(primary, ready=False, why=at_primary) if primary and at_primary else primary,
+    )
 
 
 def _route_doubts(scene: Scene) -> str:
@@ -98,24 +110,30 @@ def others(world: World, namespace: str) -> tuple[str, dict[Ref, Object]]:
     return population(item for _, item in found[0]), {ref: item for items in found for ref, item in items}
 
 
-def strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> str:
-    """Which other workloads have pods that a Service of this Canary would lead to, in a sentence; empty for none."""
+def strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> tuple[str, str]:
+    """Which other workload has pods that the Service of the target would lead to, and that of the primary, each in a
+    sentence; empty for none.
+    """
     target, primary = objects.get(canary.target), objects.get(canary.primary)
     if target is None:
-        return ""
+        return "", ""
     sides = sides_of(target, primary, scene.options.selector_labels)
     before = formers(scene.canary, scene.snapshot.known)
     own = {ref for one in (canary, scene.canary, *before) for ref in (one.target, one.primary)}
-    for ref, workload in sorted(there.items(), key=lambda item: str(item[0])):
-        for selector in (sides.target, sides.primary):
-            if ref not in own and selects(selector, pod_labels(workload)):
+    strange = [(ref, there[ref]) for ref in sorted(there, key=str) if ref not in own]
+
+    def met(selector: Mapping[str, str]) -> str:
+        for ref, workload in strange:
+            if selects(selector, pod_labels(workload)):
                 found = named({**workload, "kind": ref.kind.name})
                 return (
                     f"spec.targetRef: a Service for {canary.target} would lead to pods of {found} as well, for these "
                     f"have all of its labels {dict(selector)}; give one of the two a label of its own, in "
                     "spec.selector.matchLabels and in its pods"
                 )
-    return ""
+        return ""
+
+    return met(sides.target), met(sides.primary)
 
 
 def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
@@ -165,5 +183,5 @@ def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
         raise BadCanary(why)
     check_adoption(moving, objects, scene)
     _, there = others(world, moving.namespace)
-    if why := strangers(moving, objects, scene, there):
+    for why in filter(None, strangers(moving, objects, scene, there)):
         raise BadCanary(why)
