@@ -13,11 +13,21 @@ from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.freeze import NOWHERE, Namespace
 from handlers.rollout.identity import Identity, formers, known_identity
-from handlers.rollout.objects import CANARY, DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
+from handlers.rollout.objects import (
+    CANARY,
+    DAEMONSET,
+    SERVICE,
+    Object,
+    Ref,
+    annotations,
+    metadata,
+    revision,
+    spec,
+)
 from handlers.rollout.objects.autoscalers import least, pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
-from handlers.rollout.objects.ownership import keeper_of
+from handlers.rollout.objects.ownership import keeper_of, owned_by
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.replacement import leaves_a_gap
 from handlers.rollout.objects.sides import pod_labels, selects
@@ -112,8 +122,9 @@ def _configs(world: World, canary: Canary, known: State | None, objects: Found, 
 
 
 def _identified(known: State | None, canary: Canary) -> State | None:
-    """The state with the identity that the canary has. Another scaler alone moves no traffic; the copy of the former one
-    goes once the canary is at rest.
+    """The state with the identity that the canary has.
+
+    Another scaler alone moves no traffic; the copy of the former one goes once the canary is at rest.
     """
     if known is None:
         return None
@@ -179,8 +190,13 @@ def _snapshot(  # noqa: PLR0913, PLR0917  it is the one place where all of it co
         astray=any(stale_among(configs, canary, objects).values()),
         gap=bool(target and primary) and _replaced(canary) and leaves_a_gap(canary, target or {}, primary or {}),
         bounds=_bounds(canary, scaler),
-        left=any(objects.get(one.route_ref) is not None for one in _moved_from(canary, known)),
+        left=any(_leads_here(one, objects.get(one.route_ref), router) for one in _moved_from(canary, known)),
     )
+
+
+def _leads_here(former: Canary, route: Object | None, router: Router) -> bool:
+    """Whether a route of before a move is ours to take away, or to give back; one that was given back stays."""
+    return route is not None and (owned_by(route, former) or router.weights(former, route) is not None)
 
 
 def _replaced(canary: Canary) -> bool:
