@@ -172,7 +172,7 @@ class Prometheus:
 
 @dataclass
 class Kubelet:
-    """Makes Deployments, DaemonSets and StatefulSets ready, but for images that never get there; there are two nodes."""
+    """Makes workloads ready, but for images that never get there; there are two nodes."""
 
     api: Cluster
     never: set[str] = field(default_factory=set)

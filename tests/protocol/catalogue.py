@@ -1,45 +1,28 @@
 """The edits of the edit sweep: all that people change about a canary while it is at rest or in the middle of a run."""
 
-from handlers.rollout.objects import (
-    CONFIG_MAP,
-    DAEMONSET,
-    DEPLOYMENT,
-    DESTINATION_RULE,
-    HPA,
-    STATEFUL_SET,
-    VIRTUAL_SERVICE,
-)
+from handlers.rollout.objects import DAEMONSET, HPA
+from tests.protocol.catalogue_of_objects import OF_OTHERS, OF_THE_TARGET
 from tests.protocol.edits import (
-    LABELS,
     Edit,
-    again,
     analysis,
     both,
     canary,
-    changed,
     gone,
-    on_primary,
     ports,
-    primary_gone,
-    remade,
     routes,
     scaler,
-    selector_labels,
     service,
     services,
-    target,
-    target_gone,
     template,
     workload,
 )
 
-_KEPT = ("selector", "replicas")
-"""A primary keeps the selector that it was made with, for no selector can be changed; and a target its pods."""
 _META = {"labels": {"team": "shop"}, "annotations": {"note": "here"}}
-_OLD = frozenset({"daemons"})
-_FAILED = frozenset({"failed"})
-"""What a failed version is given is for looking at it, and it must not become the primary."""
+_DAEMONS = frozenset({"daemons"})
 _ADOPTED = frozenset({"adopted"})
+_COUNTED = frozenset({"ab", "iterated"})
+_GAP = frozenset({"recreated"})
+"""Whose primary has no pods for a while: clients whom no route leads have nobody meanwhile."""
 _REF = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app2"}
 _NEW = workload("app2", {"app": "app2"}, "app:v1")
 _GREEN = {"stepWeight": None, "maxWeight": None, "iterations": 2}
@@ -73,8 +56,8 @@ OF_THE_SERVICE = (
     Edit("cors", "copied onto the rule", service(corsPolicy=_CORS)),
     Edit("hosts", "clients from outside", service(hosts=["app.example.com"])),
     Edit("gateways", "a gateway beside the mesh", service(gateways=["public", "mesh"])),
-    Edit("gateway-only", "calls in the mesh go by the Service", service(gateways=["public"]), without=_ADOPTED),
-    Edit("delegation", "another VirtualService leads here", service(delegation=True)),
+    Edit("gateway-only", "calls in the mesh go by the Service", service(gateways=["public"]), without=_ADOPTED | _GAP),
+    Edit("delegation", "another VirtualService leads here", service(delegation=True), without=_GAP),
     Edit("traffic-policy", "copied to the DestinationRules", service(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})),
     Edit("apex-metadata", "declared", service(apex=_META), without=_ADOPTED),
     Edit("primary-metadata", "declared", service(primary=_META)),
@@ -94,10 +77,20 @@ OF_THE_ANALYSIS = (
     Edit("interval", "steps come less often", analysis(interval="20s")),
     Edit("affinity-wrong", "refused, and nothing stops serving", analysis(sessionAffinity={"cookieName": "a;b"})),
     Edit("threshold", "fewer failures", analysis(threshold=1)),
-    Edit("max-weight-less", "the canary may have more than is allowed now", analysis(maxWeight=30), without=frozenset({"ab", "iterated"})),
-    Edit("max-weight-more", "there is further to go", analysis(maxWeight=100), without=frozenset({"ab", "iterated"})),
-    Edit("step-weight", "smaller steps", analysis(stepWeight=10), without=frozenset({"ab", "iterated"})),
-    Edit("step-weights", "a list instead of one number", analysis(stepWeight=None, stepWeights=[5, 30]), without=frozenset({"ab", "iterated"})),
+    Edit(
+        "max-weight-less",
+        "the canary may have more than is allowed now",
+        analysis(maxWeight=30),
+        without=frozenset({"ab", "iterated"}),
+    ),
+    Edit("max-weight-more", "there is further to go", analysis(maxWeight=100), without=_COUNTED),
+    Edit("step-weight", "smaller steps", analysis(stepWeight=10), without=_COUNTED),
+    Edit(
+        "step-weights",
+        "a list instead of one number",
+        analysis(stepWeight=None, stepWeights=[5, 30]),
+        without=frozenset({"ab", "iterated"}),
+    ),
     Edit("step-weight-promotion", "the way back gets slower", analysis(stepWeightPromotion=20)),
     Edit("iterations", "blue/green from now on", analysis(**_GREEN)),
     Edit("ab", "A/B from now on", analysis(**_GREEN, match=_HEADER)),
@@ -107,7 +100,12 @@ OF_THE_ANALYSIS = (
     Edit("mirror", "copies of requests", analysis(mirror=True)),
     Edit("mirror-off", "no copies any more", analysis(mirror=False)),
     Edit("mirror-weight", "fewer copies", analysis(mirror=True, mirrorWeight=10)),
-    Edit("affinity", "cookies from now on", analysis(sessionAffinity={"cookieName": "seen"}), without=frozenset({"ab", "iterated"})),
+    Edit(
+        "affinity",
+        "cookies from now on",
+        analysis(sessionAffinity={"cookieName": "seen"}),
+        without=frozenset({"ab", "iterated"}),
+    ),
     Edit("affinity-off", "no cookies any more", analysis(sessionAffinity=None)),
     Edit("ready-thresholds", "half of the pods will do", analysis(primaryReadyThreshold=50, canaryReadyThreshold=50)),
     Edit("no-metrics", "nothing is asked", analysis(metrics=[])),
@@ -122,24 +120,44 @@ OF_THE_CANARY = (
     Edit("progress-deadline", "less patience", canary(progressDeadlineSeconds=60)),
     Edit("provider", "refused, and nothing stops serving", canary(provider="linkerd")),
     Edit("metrics-server", "another Prometheus", canary(metricsServer="http://other:9090")),
-    Edit("ingress-ref", "a word for templates", canary(ingressRef={"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "app"})),
-    Edit("service-name", "clients call another name", service(name="shop"), without=_ADOPTED),
+    Edit(
+        "ingress-ref",
+        "a word for templates",
+        canary(ingressRef={"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "app"}),
+    ),
+    Edit("service-name", "clients call another name", service(name="shop"), without=_ADOPTED | _GAP),
     Edit("service-named", "the same name, said", service(name="app")),
-    Edit("target-name", "another Deployment, and so another Service", both(_NEW, canary(targetRef=_REF)), without=_OLD),
-    Edit("target-name-only", "another Deployment, the Service stays", both(_NEW, canary(targetRef=_REF, service={"name": "app"})), without=_OLD),
-    Edit("target-name-missing", "a Deployment that is not there", canary(targetRef=_REF, service={"name": "app"}), without=_OLD),
+    Edit(
+        "target-name",
+        "another Deployment, and so another Service",
+        both(_NEW, canary(targetRef=_REF)),
+        without=_DAEMONS,
+    ),
+    Edit(
+        "target-name-only",
+        "another Deployment, the Service stays",
+        both(_NEW, canary(targetRef=_REF, service={"name": "app"})),
+        without=_DAEMONS,
+    ),
+    Edit(
+        "target-name-missing",
+        "a Deployment that is not there",
+        canary(targetRef=_REF, service={"name": "app"}),
+        undone=True,
+        without=_DAEMONS,
+    ),
     Edit(
         "target-name-later",
         "the Canary comes before its Deployment",
         canary(targetRef=_REF, service={"name": "app"}),
         then=_NEW,
-        without=_OLD,
+        without=_DAEMONS,
     ),
     Edit(
         "target-name-overlapping",
         "the new Deployment has the labels of the old",
         both(workload("app2", {"app": "app", "v": "2"}, "app:v1"), canary(targetRef=_REF, service={"name": "app"})),
-        without=_OLD,
+        without=_DAEMONS,
     ),
     Edit(
         "target-kind",
@@ -150,9 +168,20 @@ OF_THE_CANARY = (
         ),
         without=frozenset({"daemons", "scaled"}),
     ),
-    Edit("target-kind-service", "refused: nobody can move there", canary(targetRef={"apiVersion": "v1", "kind": "Service", "name": "app"})),
+    Edit(
+        "target-kind-service",
+        "refused: nobody can move there",
+        canary(targetRef={"apiVersion": "v1", "kind": "Service", "name": "app"}),
+        undone=True,
+    ),
     Edit("scaler-name", "another scaler", both(scaler("app2"), canary(autoscalerRef={"name": "app2"})), needs="scaled"),
-    Edit("scaler-missing", "a scaler that is not there", canary(autoscalerRef={"name": "no"}), needs="scaled"),
+    Edit(
+        "scaler-missing",
+        "a scaler that is not there yet",
+        canary(autoscalerRef={"name": "no"}),
+        undone=True,
+        needs="scaled",
+    ),
     Edit(
         "scaler-added",
         "a scaler from now on",
@@ -160,60 +189,11 @@ OF_THE_CANARY = (
         without=frozenset({"scaled", "daemons"}),
     ),
     Edit("scaler-removed", "no scaler any more", both(canary(autoscalerRef=None), gone(HPA, "app")), needs="scaled"),
-    Edit("scaler-bounds", "the primary's own bounds", canary(autoscalerRef={"primaryScalerReplicas": {"minReplicas": 3}}), needs="scaled"),
-)
-
-OF_THE_TARGET = (
-    Edit("push", "a newer version", template("app:v3")),
-    Edit("push-back", "back to the first version", template("app:v1")),
-    Edit("pod-label", "another label of its pods", template("app:v3", meta={"labels": {"release": "3"}})),
-    Edit("pod-annotation", "a restart", template(meta={"annotations": {"restarted": "now"}})),
-    Edit("env", "another variable", template(env=[{"name": "A", "value": "b"}])),
-    Edit("recreate", "another strategy", target(strategy={"type": "Recreate", "rollingUpdate": None}), without=_OLD, once=("strategy",)),
-    Edit("replicas", "more pods", target(replicas=3), without=_OLD | _FAILED),
-    Edit("replicas-and-push", "more pods for a newer version", both(target(replicas=3), template("app:v3")), without=_OLD),
-    Edit("replicas-none", "no pods", target(replicas=0), without=_OLD, once=("replicas",)),
-    Edit("remade", "deleted and made again", remade(), once=("replicas",)),
-    Edit("remade-otherwise", "made again with another version", remade(image="app:v3")),
-    Edit("selector", "made again with another selector", remade(LABELS), once=_KEPT),
-    Edit("selector-and-image", "made again with another selector and version", remade(LABELS, "app:v3"), once=_KEPT),
-    Edit("selector-wider", "made again with one label more", remade({"app": "app", "tier": "web"}), once=_KEPT),
-    Edit("selector-other-value", "made again with another value", remade({"app": "app-web"}), once=_KEPT),
-    Edit("target-deleted", "deleted for a while", target_gone, undone=True),
-    Edit("min-ready", "pods take longer", target(minReadySeconds=5), once=("minReadySeconds",)),
-)
-
-OF_OTHERS = (
-    Edit("primary-replicas", "scaled by hand", on_primary({"spec": {"replicas": 3}}), ours=True, without=_OLD, once=("replicas",)),
-    Edit("primary-stopped", "scaled to nothing by hand", on_primary({"spec": {"replicas": 0}}), ours=True, without=_OLD),
-    Edit("primary-metadata-edit", "labels by a policy tool", on_primary({"metadata": {"labels": {"team": "shop"}}}), ours=True, once=("labels",)),
-    Edit("primary-deleted", "a GitOps prune", primary_gone, ours=True, without=_FAILED),
-    Edit("destination-rule-edited", "an old manifest", changed(DESTINATION_RULE, "app-canary", {"spec": {"host": "other"}}), ours=True),
-    Edit("destination-rule-deleted", "a GitOps prune", gone(DESTINATION_RULE, "app-primary"), ours=True),
-    Edit("destination-rule-made-again", "a backup", again(DESTINATION_RULE, "app-primary"), ours=True, once=("owners",)),
-    Edit("primary-scaler-edited", "by hand", changed(HPA, "app-primary", {"spec": {"maxReplicas": 9}}), ours=True, needs="scaled"),
-    Edit("primary-scaler-deleted", "a GitOps prune", gone(HPA, "app-primary"), ours=True, needs="scaled"),
-    Edit("scaler-edited", "more pods", changed(HPA, "app", {"spec": {"minReplicas": 3, "maxReplicas": 6}}), needs="scaled"),
-    Edit("config", "a new value", changed(CONFIG_MAP, "app-config", {"data": {"k": "b"}}), needs="configured"),
-    Edit("config-copy-edited", "by hand", changed(CONFIG_MAP, "app-config-primary", {"data": {"k": "x"}}), ours=True, needs="configured"),
-    Edit("config-copy-deleted", "a GitOps prune", gone(CONFIG_MAP, "app-config-primary"), ours=True, needs="configured"),
-    Edit("overlapping", "another Deployment has all labels of the target", workload("worker", {"app": "app", "role": "worker"})),
-    Edit("overlapping-primary", "another one has those of the primary", workload("worker", {"app": "app-primary", "role": "worker"})),
-    Edit("overlapping-set", "a StatefulSet has them", workload("worker", {"app": "app", "role": "worker"}, kind=STATEFUL_SET)),
     Edit(
-        "overlapping-for-a-while",
-        "another Deployment comes and goes",
-        workload("worker", {"app": "app", "role": "worker"}),
-        undone=True,
-    ),
-    Edit("neighbour", "another Deployment, with labels of its own", workload("worker", {"app": "worker"})),
-    Edit("setting-selector-labels", "another setting", selector_labels("name", "app")),
-    Edit("setting-selector-label-other", "a setting that names no label of the target: what is there decides", selector_labels("tier"), ours=True),
-    Edit(
-        "adopted-port-added",
-        "the owner of an adopted Service adds a port",
-        changed(VIRTUAL_SERVICE, "app", {"spec": {"hosts": ["app", "shop.example.com", "app.example.com"]}}),
-        needs="adopted",
+        "scaler-bounds",
+        "the primary's own bounds",
+        canary(autoscalerRef={"primaryScalerReplicas": {"minReplicas": 3}}),
+        needs="scaled",
     ),
 )
 

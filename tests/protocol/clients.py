@@ -1,7 +1,7 @@
 """Who would answer a client: by route, Service, selector, ready pods and port, as a mesh and kube-proxy find them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handlers.rollout.identity import Identity
@@ -43,6 +43,30 @@ class Answer:
     def worse(self, other: "Answer") -> bool:
         """Whether more goes wrong than in the other."""
         return self.lost > other.lost or self.strange > other.strange or self.unpromoted > other.unpromoted
+
+    def plus(self, other: "Answer") -> "Answer":
+        """Of two sides of a rule."""
+        return Answer(
+            self.lost + other.lost,
+            self.strange + other.strange,
+            self.unpromoted + other.unpromoted,
+            (*self.why, *other.why),
+        )
+
+    def worst(self, other: "Answer") -> "Answer":
+        """Of two rules."""
+        return Answer(
+            max(self.lost, other.lost),
+            max(self.strange, other.strange),
+            max(self.unpromoted, other.unpromoted),
+            (*self.why, *other.why),
+        )
+
+    def above(self, limit: int, where: str) -> "Answer":
+        """With only so much of what is not promoted as is too much."""
+        over = max(0, self.unpromoted - limit)
+        why = f"{where}: {self.unpromoted} % for what is not promoted, {limit} % is the most"
+        return replace(self, unpromoted=over, why=(*self.why, why) if over else self.why)
 
     @property
     def bad(self) -> bool:
@@ -98,28 +122,24 @@ class Clients:
 
     def answer(self, host: str) -> Answer:
         """What the clients of a host get, by the worst of its rules."""
-        lost = strange = unpromoted = 0
-        why: list[str] = []
         promoted, serving, limit = self._promoted(), self._serving(), self._limit()
+        found = Answer()
         for where, sides, counts in self._rules(host):
             total = sum(weight for _, weight in sides) or 1
-            nobody = others = new = 0
+            rule = Answer()
             for service, weight in sides:
-                share = round(100 * weight / total)
-                reason, found = self._behind(service, serving)
-                if reason:
-                    nobody += share
-                    why.append(f"{where}: {share} % for {reason}")
-                if odd := [pods.name for pods in found if pods.name not in self.own]:
-                    others += share
-                    why.append(f"{where}: {share} % for {service}, which leads to pods of {odd}")
-                if any(pods.image not in promoted for pods in found):
-                    new += share
-            allowed = limit if counts else 100
-            if new > allowed:
-                why.append(f"{where}: {new} % for what is not promoted, {allowed} % is the most")
-            lost, strange, unpromoted = max(lost, nobody), max(strange, others), max(unpromoted, new - allowed)
-        return Answer(lost, strange, unpromoted, tuple(why))
+                rule = rule.plus(self._of_side(where, service, round(100 * weight / total), promoted, serving))
+            found = found.worst(rule.above(limit if counts else 100, where))
+        return found
+
+    def _of_side(self, where: str, service: str, share: int, promoted: set[str], serving: Sequence[Pods]) -> Answer:
+        """What becomes of the share that goes to one Service."""
+        reason, found = self._behind(service, serving)
+        odd = [pods.name for pods in found if pods.name not in self.own]
+        new = any(pods.image not in promoted for pods in found if pods.name in self.own)
+        why = [f"{where}: {share} % for {reason}"] if reason else []
+        why += [f"{where}: {share} % for {service}, which leads to pods of {odd}"] if odd else []
+        return Answer(share if reason else 0, share if odd else 0, share if new else 0, tuple(why))
 
     @property
     def anybody(self) -> bool:
@@ -204,7 +224,9 @@ class Clients:
 def _reaches(body: Object, host: str) -> bool:
     """Whether calls of a host inside the mesh come to a VirtualService."""
     inside = "mesh" in (body.get("gateways") or ["mesh"])
-    return inside and any(one in ("*", host) or one.startswith(f"{host}.{SPACE}.svc") for one in body.get("hosts") or ())
+    return inside and any(
+        one in ("*", host) or one.startswith(f"{host}.{SPACE}.svc") for one in body.get("hosts") or ()
+    )
 
 
 def _service(side: Object) -> str:

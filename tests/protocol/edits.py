@@ -18,9 +18,10 @@ LABELS = {"app.kubernetes.io/name": "app", "tier": "web"}
 class Edit:
     """An edit by somebody else than us. `why`: why it is in the catalogue.
 
-    `ours`: it is of what we write, so that a fresh bootstrap knows nothing of it. `then`: what the user does some ticks
-    later; `undone`: he undoes it. `needs`, `without`: traits that a situation must have, or must not have. `once`: fields that are said only
-    when an object is made.
+    `ours`: it is of what we write, so a fresh bootstrap knows nothing of it. `then`: what the user does some ticks
+    later; `undone`: he undoes it. `needs`, `without`: traits that a situation must have, or must not have. `once`:
+    fields that are said only when an object is made. `slow`: nobody knows any more what was there, so that it takes a
+    promotion to mend it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Edit:
     ours: bool = False
     then: Do | None = None
     undone: bool = False
+    slow: bool = False
     needs: str = ""
     without: frozenset[str] = field(default_factory=frozenset)
     once: tuple[str, ...] = ()
@@ -142,8 +144,8 @@ def changed(kind: Kind, name: str, patch: Mapping[str, Any]) -> Do:
     return do
 
 
-def again(kind: Kind, name: str, body: Mapping[str, Any] | None = None) -> Do:
-    """Somebody deletes an object and applies what he has read of it, or another of his own, without an owner."""
+def again(kind: Kind, name: str) -> Do:
+    """Somebody deletes an object and applies what he has read of it, without an owner."""
 
     def do(lab: Lab) -> None:
         old = lab.get(f"{kind.api_version}/{kind.plural}/{name}")
@@ -151,7 +153,7 @@ def again(kind: Kind, name: str, body: Mapping[str, Any] | None = None) -> Do:
             return
         lab.delete(kind, name)
         kept = {key: old["metadata"][key] for key in ("labels", "annotations") if key in old["metadata"]}
-        spec = {key: value for key, value in old["spec"].items() if not key.startswith("clusterIP")} | (body or {})
+        spec = {key: value for key, value in old["spec"].items() if not key.startswith("clusterIP")}
         lab.create(kind, {**_head(kind, name), "metadata": {"name": name, "namespace": "shop", **kept}, "spec": spec})
 
     return do
@@ -224,15 +226,16 @@ def _head(kind: Kind, name: str) -> dict[str, Any]:
 def services() -> Iterator[Edit]:
     """Each of the three Services, as others may leave it."""
     for name in ("app", "app-primary", "app-canary"):
+        users = frozenset({"adopted"} if name == "app" else ())
         for what, why, do in (
             ("selector", "an apply of an old manifest", {"spec": {"selector": {"app": "nobody"}}}),
             ("label-added", "a policy tool narrows it", {"spec": {"selector": {"team": "shop"}}}),
             ("target-port", "a hand's slip", {"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 9999}]}}),
             ("metadata", "labels of ours are taken away", {"metadata": {"labels": {"app": None}}}),
         ):
-            yield Edit(f"{name}-{what}", why, changed(SERVICE, name, do), ours=True)
-        yield Edit(f"{name}-deleted", "a GitOps prune", gone(SERVICE, name), ours=True)
-        yield Edit(f"{name}-made-again", "a restore from a backup", again(SERVICE, name), ours=True, once=("owners",))
+            yield Edit(f"{name}-{what}", why, changed(SERVICE, name, do), ours=True, without=users)
+        yield Edit(f"{name}-deleted", "a GitOps prune", gone(SERVICE, name), ours=True, without=users)
+        yield Edit(f"{name}-made-again", "a restore", again(SERVICE, name), ours=True, once=("owners",))
 
 
 def routes() -> Iterator[Edit]:
@@ -248,5 +251,9 @@ def routes() -> Iterator[Edit]:
         ours=True,
         without=frozenset({"adopted"}),
     )
-    yield Edit("route-deleted", "a GitOps prune", gone(VIRTUAL_SERVICE, "app"), ours=True, without=frozenset({"adopted"}))
-    yield Edit("route-made-again", "a restore from a backup", again(VIRTUAL_SERVICE, "app"), ours=True, once=("owners",))
+    yield Edit(
+        "route-deleted", "a GitOps prune", gone(VIRTUAL_SERVICE, "app"), ours=True, without=frozenset({"adopted"})
+    )
+    yield Edit(
+        "route-made-again", "a restore from a backup", again(VIRTUAL_SERVICE, "app"), ours=True, once=("owners",)
+    )

@@ -88,7 +88,9 @@ def _adopted() -> Lab:
     meta = {"name": "app", "namespace": "shop"}
     body = {"selector": {"app": "app"}, "ports": ports}
     lab.create(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": body})
-    lab.create(VIRTUAL_SERVICE, {**_api(), "metadata": meta, "spec": {"hosts": ["app", "shop.example.com"], "http": RULES}})
+    lab.create(
+        VIRTUAL_SERVICE, {**_api(), "metadata": meta, "spec": {"hosts": ["app", "shop.example.com"], "http": RULES}}
+    )
     return lab
 
 
@@ -152,12 +154,14 @@ _STICKY = {"sessionAffinity": {"cookieName": "seen", "primaryCookieName": "spare
 _RUN, _REST = "run", "rest"
 
 
-def _standing(name: str, seed: Callable[[], Lab], comes: Callable[[Lab], object], *traits: str, gate: str = "") -> Standing:
+def _standing(
+    name: str, seed: Callable[[], Lab], comes: Callable[[Lab], object], *traits: str, gate: str = ""
+) -> Standing:
     return Standing(name, seed, comes, frozenset(traits), gate)
 
 
 STANDINGS = (
-    _standing("bootstrap", plain(), lambda lab: None, "boot"),
+    _standing("bootstrap", plain(), lambda _lab: None, "boot"),
     _standing("bootstrap-waiting", plain(), lambda lab: lab.step(), "boot"),
     _standing("initialized", plain(), _rest, _REST),
     _standing("waiting", plain({"webhooks": [START]}), _to("Waiting"), _RUN, gate=START["url"]),
@@ -182,7 +186,7 @@ STANDINGS = (
     _standing("blue-green-all", plain(_GREEN), _iterated(3), _RUN, "iterated"),
     _standing("mirrored", plain({"mirror": True}), _iterated(1), _RUN),
     _standing("sticky-20", plain(_STICKY), _to("Progressing", 20), _RUN),
-    _standing("recreated-60", plain(strategy={"type": "Recreate"}), _to("Progressing", 60), _RUN),
+    _standing("recreated-60", plain(strategy={"type": "Recreate"}), _to("Progressing", 60), _RUN, "recreated"),
     _standing("adopted", _adopted, _rest, _REST, "adopted"),
     _standing("adopted-20", _adopted, _to("Progressing", 20), _RUN, "adopted"),
     _standing("configured", _configured, _rest, _REST, "configured"),
