@@ -6,7 +6,7 @@ PURE   := rollout events routers providers notifiers explain
 E2E    := tests/e2e tests/sandbox/api --ignore=tests/e2e/test_tutorial.py
 DEBIAN := prometheus prometheus-alertmanager
 
-.PHONY: demo test lint unit e2e go parity tutorial clean tools
+.PHONY: demo test lint unit sweep e2e go parity tutorial clean tools
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.demo tools  ## one version promoted and two rolled back, on real traffic
@@ -27,6 +27,10 @@ unit: $(VENV)/.ready
 	  --skip-covered --show-missing --fail-under=100
 	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) \
 	  --ignore=tests/scenarios --ignore=tests/controlplane --ignore=tests/e2e/test_tutorial.py
+
+# each edit of the catalogue in each situation (docs/protocol.md); `make test` plays a sample
+sweep: $(VENV)/.ready
+	SWEEP=all $(BIN)/pytest -n 2 tests/protocol/test_edit_sweep.py
 
 # the same scenarios and the conformance of the API on a real Kubernetes control plane, built from source at the first time;
 # or on a cluster of yours: make e2e KUBECONFIG=... (only when it is given here: one in the environment is left alone)

@@ -172,14 +172,15 @@ class Prometheus:
 
 @dataclass
 class Kubelet:
-    """Makes Deployments and DaemonSets ready, but for images that never get there; there are two nodes."""
+    """Makes workloads ready, but for images that never get there; there are two nodes."""
 
     api: Cluster
     never: set[str] = field(default_factory=set)
 
     def run(self, *, only: str = "") -> None:
         """Bring the status of each of them to what its spec asks for."""
-        for plural, status_of in (("deployments", self._status), ("daemonsets", self._daemons)):
+        kinds = {"deployments": self._status, "daemonsets": self._daemons, "statefulsets": self._status}
+        for plural, status_of in kinds.items():
             for item in self.api.call("GET", f"/apis/apps/v1/{plural}").body["items"]:
                 name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
                 if only in ("", name):

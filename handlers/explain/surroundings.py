@@ -194,5 +194,5 @@ class _Checked:
             for ref, obj in self.objects.items()
             if ref.kind in WORKLOADS and ref.namespace == self.canary.namespace
         }
-        why = strangers(self.canary, sides, own, there)
-        return (why,) if why else ()
+        found = (strangers(self.canary, selector, own, there) for selector in (sides.target, sides.primary))
+        return tuple(filter(None, found))[:1]

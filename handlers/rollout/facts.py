@@ -57,14 +57,19 @@ def leftover(s: Snapshot) -> bool:
 
 
 def asked_for(s: Snapshot) -> int:
-    """How many pods the target's owner asks for by giving them to a target at rest; 0 when nobody asks anew.
+    """How many pods the target's owner asks for by giving them to a target at rest; 0 when nobody asks anew."""
+    return given(s) if revision(s) == s.promoted and s.known.waiting != DRAIN else 0
+
+
+def given(s: Snapshot) -> int:
+    """How many pods the target's owner has given it since it was last asked; 0 for as many as then.
 
     A tool that gives it the same number again and again asks once.
     """
     target, primary = s.target, s.primary
-    if target is None or primary is None or target.ours or s.canary.autoscaler or s.known.waiting == DRAIN:
+    if target is None or primary is None or target.ours or s.canary.autoscaler:
         return 0
-    if s.canary.target_kind is not DEPLOYMENT or revision(s) != s.promoted or not s.primary_can_serve:
+    if s.canary.target_kind is not DEPLOYMENT or not s.primary_can_serve:
         return 0
     return target.replicas if target.replicas != (s.known.replicas or primary.replicas) else 0
 

@@ -46,7 +46,8 @@ class Target:
     """The workload under test. `pods`: how many could take traffic now. `ours`: we wrote its replicas last.
 
     `why`: what it waits for, when it is not ready. `exceeded`: Kubernetes itself says it makes no progress. `called`:
-    clients reach its pods by the apex Service, which was there before.
+    clients reach its pods by the apex Service, which was there before. `strangers`: its Service leads to pods of
+    another workload as well, in words.
     """
 
     revision: str
@@ -57,6 +58,7 @@ class Target:
     exceeded: bool = False
     why: str = ""
     called: bool = False
+    strangers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

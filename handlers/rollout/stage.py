@@ -58,6 +58,7 @@ class Stage(Enum):
     SWITCH = "all iterations passed, blue/green"
     LAST_ITERATION = "last iteration"
     UNMATCHED = "match removed"
+    MIXED = "pods of others behind the canary's Service"
     WAITING_PROMOTION = "waiting for promotion"
     PROMOTING = "promoting"
     PROMOTION_STUCK = "promoting, primary not ready"

@@ -175,6 +175,7 @@ _UNPROMOTABLE = frozenset(
         Stage.PRIMARY_LOST,
         Stage.THRESHOLD,
         Stage.UNMATCHED,
+        Stage.MIXED,
     }
 )
 
@@ -222,6 +223,8 @@ def _progressing(s: Snapshot, state: State) -> Stage:
 
 def _without_sides(s: Snapshot, state: State) -> Stage | None:
     """A side that cannot do what the weight asks of it; None where both can."""
+    if s.target and s.target.strangers and s.reached and s.primary_can_serve:
+        return Stage.MIXED
     if state.predecessors and s.primary and s.primary.ready:
         return Stage.GIVEN_BACK
     if s.target and not s.target.ready:
@@ -279,6 +282,8 @@ def _iterating(canary: Canary, state: State) -> Stage:
 def _promoting(s: Snapshot, state: State) -> Stage:
     if facts.revision(s) != state.revision or s.promoted != state.revision:
         return Stage.PUSHED
+    if s.primary is None and (s.canary_has_all or not s.canary_ready):  # whoever can serve does
+        return Stage.PRIMARY_MISSING
     if s.primary is None or not s.primary.ready:
         return Stage.PROMOTION_STUCK
     if not due(state, s.now, s.canary.analysis.interval):

@@ -162,6 +162,7 @@ TABLE: Mapping[Stage, Row] = {
         Intent.PROMOTE,
     ),
     Stage.UNMATCHED: Row(advance.unmatched, "routes 100/0, start over with the same revision", (), Intent.RESTART),
+    Stage.MIXED: Row(advance.mixed, "routes 100/0, start over when the pods are told apart again", (), Intent.RESTART),
     Stage.WAITING_PROMOTION: Row(
         advance.last_step,
         "copy to the primary → Promoting; else wait",

@@ -115,7 +115,8 @@ def _sticky(canary: Canary, split: Split, weight: int, last: dict[str, Any]) -> 
         age = max(1, round(canary.analysis.interval.total_seconds()))
         primary["headers"] = _setting(affinity.set_cookie(split.primary_cookie, age))
         matches = combined([_with_cookie(split.primary_cookie)], canary.service.match)
-        found.append(_rule(canary, _sides(canary, 0), matches))
+        if weight < FULL:  # nobody stays on a primary that has no share, for it may be about to have no pods
+            found.append(_rule(canary, _sides(canary, 0), matches))
     return found
 
 

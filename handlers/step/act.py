@@ -79,14 +79,14 @@ def rendered(  # noqa: C901, PLR0912  one case for each
             yield from _read(scene, _apex(scene))
         case ScaleUp():
             # its pods first: nobody has moved on since the target was read, if this write is taken
-            yield from _scaled(scene, up=True)
+            yield from _scaled(scene, state.replicas, up=True)
             yield from _paused(scene, pause=False)
         case ScaleToPrimary():
             yield from _scaled_to_primary(scene)
             yield from _paused(scene, pause=False)
         case ScaleToZero():
             yield from _paused(scene, pause=True)
-            yield from _scaled(scene, up=False)
+            yield from _scaled(scene, 0, up=False)
         case PauseScaler():
             yield from _paused(scene, pause=True)
         case PrimaryScaler():
@@ -185,7 +185,7 @@ def _paused(scene: Scene, *, pause: bool) -> Iterator[tuple[Ref, Object]]:
         yield ref, with_pause(scaler, pause=pause)
 
 
-def _scaled(scene: Scene, *, up: bool) -> Iterator[tuple[Ref, Object]]:
+def _scaled(scene: Scene, asked_for: int, *, up: bool) -> Iterator[tuple[Ref, Object]]:
     ref = scene.canary.target
     target = scene.found(ref)
     if target is None:
@@ -197,7 +197,7 @@ def _scaled(scene: Scene, *, up: bool) -> Iterator[tuple[Ref, Object]]:
         yield ref, scaled(target, up=up)
         return
     # with a scaler, the least that it allows; it may have gone since (ScaleFromZero)
-    scaler, primary = scene.canary.scaler, scene.found(scene.canary.primary) or {}
+    scaler, primary = scene.canary.scaler, scene.found(scene.canary.primary) or {"spec": {"replicas": asked_for}}
     model = {"spec": {"replicas": least(scene.found(scaler))}} if scaler else primary
     replicas = scale_up_replicas(target, model) if up else 0
     yield ref, {**target, "spec": {**spec(target), "replicas": replicas}}

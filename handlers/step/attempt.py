@@ -29,9 +29,10 @@ from handlers.step.act import act
 from handlers.step.ask import Asking, ask
 from handlers.step.configs import read, with_contents, with_stale
 from handlers.step.drift import after_copy, outdated, unsettled
+from handlers.step.leaving import left_behind
 from handlers.step.ports import World
 from handlers.step.report import Report
-from handlers.step.scene import Scene, observed
+from handlers.step.scene import Scene, key, observed
 from handlers.step.wanted import made_for
 
 log = logging.getLogger(__name__)
@@ -236,10 +237,12 @@ class Attempt:
 
     def _observed(self, standing: State) -> Mapping[str, str]:
         """What was seen, as far as it is as it should be, and will be after the next copy."""
-        outside = set(outdated(self.scene, standing))
+        outside = {ref for ref in outdated(self.scene, standing) if self.scene.whole or ref in self.scene.objects}
         if standing.phase not in ACTIVE:
             outside |= set(unsettled(self.scene))
-        return observed(self.scene, standing, outside, set(after_copy(self.scene)))
+        seen = observed(self.scene, standing, outside, set(after_copy(self.scene)))
+        gone = set() if standing.former else {key(ref) for ref in left_behind(self.scene)}
+        return {name: seen[name] for name in seen if name not in gone}
 
     def _refused(self) -> str:
         """Why the canary goes on as it was, and not as its spec says."""

@@ -13,7 +13,17 @@ from handlers.rollout import commands, state
 from handlers.rollout.due import CONFIGS
 from handlers.rollout.freeze import NOWHERE, Namespace
 from handlers.rollout.identity import Identity, formers, known_identity
-from handlers.rollout.objects import CANARY, DAEMONSET, SERVICE, Object, Ref, annotations, metadata, revision, spec
+from handlers.rollout.objects import (
+    CANARY,
+    DAEMONSET,
+    SERVICE,
+    Object,
+    Ref,
+    annotations,
+    metadata,
+    revision,
+    spec,
+)
 from handlers.rollout.objects.autoscalers import least, pausable, paused
 from handlers.rollout.objects.configs import Configs, ahead
 from handlers.rollout.objects.daemonsets import scaled_to_zero
@@ -57,6 +67,7 @@ def gather(  # noqa: PLR0913  each is known to another caller
     back = cause.kind is CauseKind.ALERT or goes_back(raw, known)
     declared = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
     canary, moving = standing(declared, known)
+    known = _identified(known, canary)
     wanted = Wanted(canary=canary, known=known, router=ROUTERS[config.provider], moving=moving is not None, back=back)
     few, refs = wanted.waiting(), wanted.refs(token(raw), seen)
     unknown = namespace is None and freezable(canary, known, back=back)
@@ -66,7 +77,7 @@ def gather(  # noqa: PLR0913  each is known to another caller
     canary = _alone(world, canary, objects)
     configs, more = _configs(world, canary, known, objects, back=back)
     objects |= more
-    known = _knowing(known, configs, canary)
+    known = _knowing(known, configs)
     snapshot = _snapshot(world.now(), cause, canary, known, objects, wanted.router, config, configs)
     snapshot = replace(snapshot, mine=mine, namespace=namespace or around)
     whole = moving is None and objects.keys() >= set(wanted.everything)
@@ -110,9 +121,8 @@ def _configs(world: World, canary: Canary, known: State | None, objects: Found, 
     return read(world, canary, target, objects[canary.primary], known or State())
 
 
-def _knowing(known: State | None, configs: Configs, canary: Canary) -> State | None:
-    """The state with these digests, and with the identity that the canary has. The first digests of a canary that was
-    there before are its baseline: nothing has changed by looking at them for the first time.
+def _identified(known: State | None, canary: Canary) -> State | None:
+    """The state with the identity that the canary has.
 
     Another scaler alone moves no traffic; the copy of the former one goes once the canary is at rest.
     """
@@ -120,8 +130,14 @@ def _knowing(known: State | None, configs: Configs, canary: Canary) -> State | N
         return None
     before, now = known_identity(known), str(Identity.of(canary))
     left = (str(before),) if before and str(before) != now else ()
-    known = replace(known, identity=now, former=tuple(dict.fromkeys((*known.former, *left))))
-    if configs.unread or known.configs == configs.digests:
+    return replace(known, identity=now, former=tuple(dict.fromkeys((*known.former, *left))))
+
+
+def _knowing(known: State | None, configs: Configs) -> State | None:
+    """The state with these digests. The first digests of a canary that was there before are its baseline: nothing has
+    changed by looking at them for the first time.
+    """
+    if known is None or configs.unread or known.configs == configs.digests:
         return known
     looked = known.configs or any(name.startswith(CONFIGS) for name in known.observed)
     baseline = known.baseline if looked else revision.of_configs(configs.digests)

@@ -20,7 +20,7 @@ def removed(world: World, scene: Scene, action: RemoveRoutes | RemoveFormer) -> 
     """The scene without what a move has left: what the Canary has made is deleted, what was there before stays, and a
     route that was adopted says again what it said first.
     """
-    kept = set(Wanted(canary=scene.canary, known=None, router=scene.router, moving=False, back=False).everything)
+    kept = _kept(scene)
     for former in formers(scene.canary, scene.snapshot.known):
         if isinstance(action, RemoveRoutes):
             scene = _without(world, scene, former.route_ref, kept)
@@ -33,6 +33,17 @@ def removed(world: World, scene: Scene, action: RemoveRoutes | RemoveFormer) -> 
         if primary is not None and former.primary not in kept:
             _remove_copies(world, scene, former, primary)
     return scene
+
+
+def left_behind(scene: Scene) -> set[Ref]:
+    """What was made for the Canary before its moves, and is not what it is made of now."""
+    before = {ref for one in formers(scene.canary, scene.snapshot.known) for ref in made_for(one, scene.router)}
+    return before - _kept(scene)
+
+
+def _kept(scene: Scene) -> set[Ref]:
+    now = Wanted(canary=scene.canary, known=None, router=scene.router, moving=False, back=False)
+    return set(now.everything)
 
 
 def _without(world: World, scene: Scene, ref: Ref, kept: set[Ref]) -> Scene:

@@ -24,7 +24,7 @@ from handlers.rollout.objects.ports import missing_name
 from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.objects.strangers import strangers
 from handlers.rollout.refusal import rival
-from handlers.rollout.snapshot import CauseKind
+from handlers.rollout.snapshot import CauseKind, Snapshot
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Phase
 from handlers.step.lists import ref_to
@@ -53,10 +53,22 @@ def with_doubts(world: World, scene: Scene) -> Scene:
     if not _in_doubt(scene):
         return replace(scene, snapshot=replace(scene.snapshot, mixed=why))
     who, there = others(world, scene.canary.namespace)
-    why = _strangers(scene.canary, scene.objects, scene, there) or why
+    at_target, at_primary = _strangers(scene.canary, scene.objects, scene, there)
+    why = at_target or at_primary or why
     if why and _is_new(scene):
         raise BadCanary(why)
-    return replace(scene, population=who, snapshot=replace(scene.snapshot, mixed=why))
+    snapshot = _with_strangers(replace(scene.snapshot, mixed=why), at_target, at_primary)
+    return replace(scene, population=who, snapshot=snapshot)
+
+
+def _with_strangers(snapshot: Snapshot, at_target: str, at_primary: str) -> Snapshot:
+    """No traffic goes back to a primary whose Service leads to others: it is not ready for that."""
+    target, primary = snapshot.target, snapshot.primary
+    return replace(
+        snapshot,
+        target=replace(target, strangers=at_target) if target else None,
+        primary=replace(primary, ready=False, why=at_primary) if primary and at_primary else primary,
+    )
 
 
 def _route_doubts(scene: Scene) -> str:
@@ -108,15 +120,17 @@ def others(world: World, namespace: str) -> tuple[str, dict[Ref, Object]]:
     return population(item for _, item in found[0]), {ref: item for items in found for ref, item in items}
 
 
-def _strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> str:
-    """Another workload with pods that a Service of this Canary would lead to, in a sentence; empty for none."""
+def _strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> tuple[str, str]:
+    """Another workload with pods that the target's Service would lead to, and one for the primary's Service, each in a
+    sentence; empty for none.
+    """
     target, primary = objects.get(canary.target), objects.get(canary.primary)
     if target is None:
-        return ""
+        return "", ""
     sides = sides_of(target, primary, scene.options.selector_labels)
     before = formers(scene.canary, scene.snapshot.known)
     own = {ref for one in (canary, scene.canary, *before) for ref in (one.target, one.primary)}
-    return strangers(canary, sides, own, there)
+    return strangers(canary, sides.target, own, there), strangers(canary, sides.primary, own, there)
 
 
 def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
@@ -147,5 +161,5 @@ def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
         raise BadCanary(why)
     check_adoption(moving, objects, scene)
     _, there = others(world, moving.namespace)
-    if why := _strangers(moving, objects, scene, there):
+    for why in filter(None, _strangers(moving, objects, scene, there)):
         raise BadCanary(why)

@@ -20,9 +20,14 @@ def standing(declared: Canary, known: State | None) -> tuple[Canary, Canary | No
     As long as traffic has not begun to move to another target or Service, what there is goes on as it is.
     """
     before = known_identity(known) if known else None
-    if before is None or not before.moves(Identity.of(declared)):
+    if known is None or before is None or not before.moves(Identity.of(declared)) or _unmade(known):
         return declared, None
     return before.applied(declared), None if declared.deleting else declared
+
+
+def _unmade(known: State) -> bool:
+    """Whether nothing has been made yet that could go on as it is."""
+    return known.phase is Phase.INITIALIZING and not known.promoted and not known.former and not known.claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

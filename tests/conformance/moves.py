@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from handlers.rollout.state import load
+from handlers.rollout.timing import DRAIN
+
 _MOVE = re.compile(
     r"at (?P<phase>\w+)(?: (?P<weight>\d+))?(?: iteration (?P<iteration>\d+))?: "
     r"(?:(?P<delete>delete the Canary)"
@@ -56,3 +59,9 @@ class Move:
             and self.weight in (None, str(status["canaryWeight"]))
             and self.iteration in (None, str(status["iterations"]))
         )
+
+
+def drains(canary: Mapping[str, Any]) -> bool:
+    """Whether pods that Flagger had taken away by now go with the next event; whoever acts then acts after it."""
+    known = load(canary.get("metadata", {}).get("annotations") or {})
+    return known is not None and known.waiting == DRAIN

@@ -11,9 +11,7 @@ from typing import Any
 
 from handlers.errors import Unavailable
 from handlers.rollout.objects import CONFIG_MAP, HPA, SECRET
-from handlers.rollout.state import load
-from handlers.rollout.timing import DRAIN
-from tests.conformance.moves import Move
+from tests.conformance.moves import Move, drains
 from tests.conformance.rows import Ledger, Row, hook_row, watched
 from tests.conformance.workload import CHANGED, workload
 from tests.lab import Lab, a_canary, new_lab
@@ -75,17 +73,16 @@ class Run:
         writes = self.ledger.writes
         while quiet < QUIET:
             before = len(writes)
-            if moves and moves[0].is_due((self.lab.canary or {}).get("status") or {}) and not self._drains():
+            if (
+                moves
+                and moves[0].is_due((self.lab.canary or {}).get("status") or {})
+                and not drains(self.lab.canary or {})
+            ):
                 self._make(moves.pop(0))
             self.lab.tick()
             quiet = 0 if len(writes) > before or moves else quiet + 1
             assert len(writes) < 200, writes[-5:]
         return Recording(writes, self.lab.events, [_hook(request) for request in self.lab.webhooks.asked])
-
-    def _drains(self) -> bool:
-        """Whether pods that Flagger had taken away by now go with the next event; whoever acts then acts after it."""
-        known = load(self.lab.canary["metadata"].get("annotations") or {})
-        return known is not None and known.waiting == DRAIN
 
     def _make(self, move: Move) -> None:
         if move.delete:

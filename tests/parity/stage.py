@@ -12,7 +12,7 @@ from handlers.sandbox.kube import Kube, Object, Resource
 from handlers.sandbox.kube import resource_of as resource_of_object
 from handlers.sandbox.process import SandboxError, wait_for
 from handlers.wiring import now
-from tests.conformance.moves import Move
+from tests.conformance.moves import Move, drains
 from tests.conformance.workload import CHANGED
 from tests.parity.audit import Window
 from tests.parity.played import Played, Seen, Status, status_of
@@ -148,7 +148,7 @@ class Stage:
         for run in runs:
             canary = found.get(run.played.namespace) or {}
             run.played.seen.append(Seen(at, status_of(canary)))
-            if run.moves and run.moves[0].is_due(run.status):
+            if run.moves and run.moves[0].is_due(run.status) and not drains(canary):
                 self._make(run, run.moves.pop(0))
             elif not run.moves and run.status.get("phase") in run.ends:
                 run.played.ended = self._is_quiet(run, player)

@@ -108,6 +108,14 @@ def test_queries_that_count_every_request_are_named(pair: tuple[Scenario, Played
     assert [difference.lines for difference in compare(scenario, flagger, serinus).unwanted] == [(f"- {OURS[0]}",)]
 
 
+def test_a_run_that_is_cancelled_asks_for_less() -> None:
+    """The version was taken back at the gate: Flagger goes on and asks for metrics, Serinus has nothing to ask."""
+    scenario, flagger = recorded("gate-rollout-revert", "flagger-w")
+    _, serinus = recorded("gate-rollout-revert", "serinus-w")
+    flagger.queries, serinus.queries = {FLAGGERS[0]}, set()
+    assert "queries" not in {difference.part for difference in compare(scenario, flagger, serinus).unwanted}
+
+
 def test_by_a_setting_the_queries_are_flaggers(pair: tuple[Scenario, Played, Played]) -> None:
     """Then there is no difference to be named."""
     scenario, flagger, serinus = pair

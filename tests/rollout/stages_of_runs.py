@@ -127,6 +127,8 @@ RUNS = [
     (Stage.LAST_ITERATION, "A/B, iterations were lowered", iterated(AB, 9, weight=100, matched=True)),
     (Stage.FIRST_STEP, "iterations were removed", iterated(a_canary(), 2)),
     (Stage.FIRST_STEP, "while it waited", iterated(a_canary(), 3, phase=Phase.WAITING_PROMOTION)),
+    (Stage.MIXED, "others behind its Service", a_snapshot(weight=10, target=a_target(strangers="x"))),
+    (Stage.FIRST_STEP, "others, and it has no share", a_snapshot(PROGRESSING, target=a_target(strangers="x"))),
     (Stage.UNMATCHED, "match was removed", iterated(a_canary(), 2, weight=100, matched=True)),
     (Stage.UNMATCHED, "at once", iterated(BLUE_GREEN, 2, weight=100, matched=True, stepped=JUST_NOW)),
     (Stage.LAST_STEP, "the highest weight", a_snapshot(PROGRESSING, weight=50)),

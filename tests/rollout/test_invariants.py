@@ -179,8 +179,10 @@ def every_change_of_phase_is_told(case: Case) -> None:
 
 
 def at_rest_nothing_changed_means_nothing_to_do(case: Case) -> None:
-    """Invariant 10: no action, no message, and a state that is as it was after one look."""
-    if case.stage is Stage.AT_REST:
+    """Invariant 10: no action, no message, and a state that is as it was after one look; a primary that somebody has
+    scaled to zero has changed.
+    """
+    if case.stage is Stage.AT_REST and not (case.s.primary and case.s.primary.stopped):
         assert (case.decision.actions, case.decision.messages) == ((), ())
         again = replace(case.s, state=case.decision.state)
         assert stage_of(again) is Stage.AT_REST

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.rollout.actions import CopyToPrimary, PrimaryScaler, Route, ScalePrimary, ScaleToZero
+from handlers.rollout.actions import CopyToPrimary, CreatePrimary, PrimaryScaler, Route, ScalePrimary, ScaleToZero
 from handlers.rollout.snapshot import Bounds, Options, Snapshot
 from handlers.rollout.stage import Stage
 from handlers.rollout.stages import stage_of
@@ -174,9 +174,10 @@ def test_what_is_put_back_is_what_is_meant() -> None:
 
 
 def test_a_primary_that_is_gone_is_told() -> None:
-    """It has no reason of its own."""
+    """It is made again of the version that was promoted, which the target still shows."""
     decision = decided(promoting(50, primary=None, target=a_target(ready=False, pods=1), deadline=DEADLINE))
-    assert texts(decision) == ["podinfo-primary.test not ready: it is missing"]
+    assert texts(decision) == ["podinfo-primary.test is missing, making it again"]
+    assert (decision.actions, decision.state.deadline) == ((CreatePrimary(NEW),), DEADLINE)
 
 
 @pytest.mark.parametrize("phase", [Phase.PROMOTING, Phase.FINALISING])
@@ -191,7 +192,8 @@ def test_a_promoted_canary_serves_while_the_primary_has_no_pod(phase: Phase, pri
     assert (decision.state.waiting, decision.state.deadline) == ("primary", DEADLINE)
     assert texts(decision)[0].startswith("Routing all traffic to canary, podinfo-primary.test not ready: ")
     again = replace(s, state=decision.state, routes=Weights(0, 100))
-    assert (decided(again).actions, decided(again).messages, decided(again).state) == ((), (), decision.state)
+    made = (CreatePrimary(NEW),) if primary is None else ()
+    assert (decided(again).actions, decided(again).state) == (made, decision.state)
     recovered = replace(again, primary=a_primary(NEW), now=NOW + seconds(60))
     assert (decided(recovered).actions, decided(recovered).state.phase) == ((Route(0),), Phase.FINALISING)
 

@@ -13,7 +13,15 @@ from typing import Any
 
 from handlers.errors import BadCanary
 from handlers.rollout.objects import CANARY, CONFIG_MAP, SECRET, Object, Ref, annotations, labels, metadata, spec
-from handlers.rollout.objects.ownership import PREFIX, copied_labels, generated, with_metadata
+from handlers.rollout.objects.ownership import (
+    PREFIX,
+    ROLLOUT_MANAGERS,
+    copied_labels,
+    fields_of,
+    generated,
+    managed_fields,
+    with_metadata,
+)
 from handlers.rollout.objects.parts import at, each
 from handlers.rollout.spec.canary import Canary
 
@@ -208,12 +216,19 @@ def stale(
     """
     found: dict[str, bool] = {}
     for config, wanted in carried(primary).items():
-        if config in configs.all_copies and copied(copies.get(config)) != wanted:
+        copy = copies.get(config)
+        if config in configs.all_copies and (copied(copy) != wanted or _edited(copy)):
             if config in configs.copies and configs.digests[config] == wanted:
                 found[config] = False
             elif copied(previous.get(config)) == wanted:
                 found[config] = True
     return found
+
+
+def _edited(copy: Object | None) -> bool:
+    """Whether somebody else has written what a copy says: of a copy only the metadata are read."""
+    others = (entry for entry in managed_fields(copy or {}) if entry.get("manager") not in ROLLOUT_MANAGERS)
+    return any(fields_of(entry, f"f:{key}") is not None for entry in others for key in _CONTENTS)
 
 
 def copied(copy: Object | None) -> str:

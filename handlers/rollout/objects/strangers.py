@@ -3,22 +3,21 @@
 from collections.abc import Collection, Mapping
 
 from handlers.rollout.objects import Object, Ref
-from handlers.rollout.objects.sides import Sides, named, pod_labels, selects
+from handlers.rollout.objects.sides import named, pod_labels, selects
 from handlers.rollout.spec.canary import Canary
 
 
-def strangers(canary: Canary, sides: Sides, own: Collection[Ref], there: Mapping[Ref, Object]) -> str:
-    """Another workload with pods that a Service of this Canary would lead to, in a sentence; empty for none.
+def strangers(canary: Canary, selector: Mapping[str, str], own: Collection[Ref], there: Mapping[Ref, Object]) -> str:
+    """Another workload with pods that a Service with this selector would lead to, in a sentence; empty for none.
 
     `there`: the workloads of the namespace. `own`: those that are the Canary's, or were before a move.
     """
     for ref, workload in sorted(there.items(), key=lambda item: str(item[0])):
-        for selector in (sides.target, sides.primary):
-            if ref not in own and selects(selector, pod_labels(workload)):
-                found = named({**workload, "kind": ref.kind.name})
-                return (
-                    f"spec.targetRef: a Service for {canary.target} would lead to pods of {found} as well, for these "
-                    f"have all of its labels {dict(selector)}; give one of the two a label of its own, in "
-                    "spec.selector.matchLabels and in its pods"
-                )
+        if ref not in own and selects(selector, pod_labels(workload)):
+            found = named({**workload, "kind": ref.kind.name})
+            return (
+                f"spec.targetRef: a Service for {canary.target} would lead to pods of {found} as well, for these "
+                f"have all of its labels {dict(selector)}; give one of the two a label of its own, in "
+                "spec.selector.matchLabels and in its pods"
+            )
     return ""

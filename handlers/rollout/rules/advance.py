@@ -142,7 +142,19 @@ def unmatched(s: Snapshot, _: Findings) -> Decision:
     """
     if not s.primary_can_serve:
         return waiting(s, "primary", s.primary_trouble, told=s.primary_trouble, timed=False)
-    text = f"spec.analysis.match was removed! Restarting analysis for {s.target_text}"
+    return _again(s, f"spec.analysis.match was removed! Restarting analysis for {s.target_text}")
+
+
+def mixed(s: Snapshot, _: Findings) -> Decision:
+    """The canary's Service leads to another workload as well: its share goes to the primary, until a user has told the
+    two apart, which `Snapshot.mixed` waits for (invariant 13).
+    """
+    assert s.target  # noqa: S101  the stage says so
+    return _again(s, f"Restarting analysis for {s.target_text}: {s.target.strangers}")
+
+
+def _again(s: Snapshot, text: str) -> Decision:
+    """The same revision begins again, with the primary serving all."""
     return Decision(
         told=text,
         intent=Intent.RESTART,

@@ -148,11 +148,22 @@ def finalise(s: Snapshot, _: Findings) -> Decision:
         if s.canary.skip_analysis
         else f"Promotion completed! Scaling down {s.target_text}"
     )
+    # given to the target since the copy, and so not yet to the primary
+    replicas = facts.given(s)
     return Decision(
         told="finish: the target goes to 0, the primary serves",
         intent=Intent.FINALISE,
-        actions=(*scaler(s), Route(0), ScaleToZero()),
-        state=stepped(s, phase=Phase.SUCCEEDED, rest=Phase.SUCCEEDED, weight=0, mirrored=False, iterations=0, floor=0),
+        actions=(*scaler(s), *((ScalePrimary(replicas),) if replicas else ()), Route(0), ScaleToZero()),
+        state=stepped(
+            s,
+            phase=Phase.SUCCEEDED,
+            rest=Phase.SUCCEEDED,
+            weight=0,
+            mirrored=False,
+            iterations=0,
+            floor=0,
+            replicas=replicas or s.known.replicas,
+        ),
         messages=(post_rollout(Phase.SUCCEEDED), normal(Phase.SUCCEEDED, done)),
     )
 

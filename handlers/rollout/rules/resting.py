@@ -48,13 +48,9 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
             findings=tuple(findings),
         )
     if not s.primary.ready:
-        return waiting(
-            s,
-            "primary",
-            s.primary_trouble,
-            told=f"wait for {s.primary_text}: {s.primary.why}",
-            timed=False,
-        )
+        told = f"wait for {s.primary_text}: {s.primary.why}"
+        held = waiting(s, "primary", s.primary_trouble, told=told, timed=False)
+        return replace(held, actions=(ScalePrimary(s.known.replicas or 1),)) if s.primary.stopped else held
     return _initialized(s)
 
 
@@ -79,11 +75,13 @@ def _providers(findings: Findings) -> tuple[Message, ...]:
 def _initialized(s: Snapshot) -> Decision:
     """Pods that had clients go with the next event, those that had none at once."""
     called = s.reached or bool(s.known.former) or (s.target is not None and s.target.called)
+    replicas = facts.given(s)
     return Decision(
         told="the primary is ready: Services and routes go to it, the target to 0",
         intent=Intent.BOOTSTRAP,
         actions=(
             *scaler(s),
+            *((ScalePrimary(replicas),) if replicas else ()),
             *(WorkloadServices(), ApexService(), RouteTargets(), Route(0)),
             *(() if called else (ScaleToZero(),)),
         ),
@@ -95,7 +93,7 @@ def _initialized(s: Snapshot) -> Decision:
             mirrored=False,
             revision=s.promoted,
             promoted=s.promoted,
-            replicas=s.known.replicas or (s.target.replicas if s.target else 0),
+            replicas=replicas or s.known.replicas or (s.target.replicas if s.target else 0),
             waiting=DRAIN if called else "",
         ),
         messages=(normal(Phase.INITIALIZED, f"Initialization done! {s.name}"),),
@@ -105,7 +103,9 @@ def _initialized(s: Snapshot) -> Decision:
 def at_rest(s: Snapshot, _: Findings) -> Decision:
     """Nothing to do. A failed canary whose target went back to the promoted revision has acknowledged it."""
     revision = s.target.revision if s.target else ""
-    draining = s.known.waiting == DRAIN and not drained(s.known, s.now, s.canary.analysis.interval)
+    # without a primary that serves nothing is taken away
+    going = not drained(s.known, s.now, s.canary.analysis.interval) or (leftover(s) and not s.primary_can_serve)
+    draining = s.known.waiting == DRAIN and going
     waiting_for = DRAIN if draining else ""
     if s.known.phase is Phase.FAILED and revision == s.promoted and s.known.revision != revision:
         told = "the target is back at the promoted revision"
