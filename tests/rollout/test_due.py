@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from handlers.rollout.commands import ABORT, PROMOTE, RETRY
-from handlers.rollout.due import AFTER_COPY, wants_a_look
+from handlers.rollout.due import AFTER_COPY, changed, wants_a_look
 from handlers.rollout.spec.canary import FINALIZER, Canary
-from handlers.rollout.state import Intent, Kind, Message, Phase, State
+from handlers.rollout.state import STATE, Intent, Kind, Message, Phase, State, dump
 from handlers.rollout.timing import DRAIN
 from tests.rollout.examples import NOW, a_canary, a_claim, a_state, seconds
 
@@ -101,3 +101,11 @@ def test_a_tick_looks_where_something_may_be_to_do(
 ) -> None:
     """An idle canary costs no request of its own."""
     assert wants_a_look(canary, state, tokens, NOW) is expected
+
+
+@pytest.mark.parametrize(("tokens", "expected"), [(TOKENS, False), (CHANGED, True), (SCALED, False)])
+def test_a_canary_has_changed_where_something_that_it_declares_has(tokens: dict[str, str], expected: bool) -> None:
+    """A step of its own event reads these objects again; one that knows nothing yet reads all."""
+    annotated = {"metadata": {"annotations": {STATE: dump(known(Phase.PROGRESSING))}}}
+    assert changed(annotated, tokens) is expected
+    assert not changed({"metadata": {}}, tokens)

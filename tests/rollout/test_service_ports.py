@@ -87,3 +87,13 @@ def test_the_order_of_ports_says_nothing() -> None:
     turned = {**made, "spec": {**made["spec"], "ports": made["spec"]["ports"][::-1]}}
 
     assert merge_patch(turned, render("podinfo", canary(portDiscovery=True), turned, source)) == {}
+
+
+def test_a_port_whose_every_name_is_taken_is_left_out() -> None:
+    """Names of ports are unique in a Service: the number is added once, and the API server would refuse a second."""
+    ports = [("side", 8081), ("side-8082", 9090), ("side", 8082)]
+    source = target({"name": "podinfo", "ports": [{"name": name, "containerPort": number} for name, number in ports]})
+
+    made = render("podinfo", canary(portDiscovery=True), source=source)["spec"]["ports"]
+
+    assert [port["name"] for port in made] == ["http", "side", "side-8082"]

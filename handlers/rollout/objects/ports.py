@@ -87,13 +87,15 @@ def _counterpart(target: Object, primary: Object, wanted: int | str) -> int:
     """The port of the primary that stands where the target declares this one; 0 when there is none."""
     key = "name" if isinstance(wanted, str) else "containerPort"
     boxes = {box.get("name"): box.get("ports") or () for box in _containers(primary)}
-    for box in _containers(target):
-        for index, port in enumerate(box.get("ports") or ()):
-            if port.get(key) == wanted:
-                theirs = boxes.get(box.get("name"), ())
-                named = [other for other in theirs if other.get("name") and other.get("name") == port.get("name")]
-                return int((named or [*theirs[index : index + 1], {}])[0].get("containerPort", 0))
-    return 0
+    name, index, port = next(
+        (box.get("name"), index, port)
+        for box in _containers(target)
+        for index, port in enumerate(box.get("ports") or ())
+        if port.get(key) == wanted
+    )
+    theirs = boxes.get(name, ())
+    named = [other for other in theirs if other.get("name") and other.get("name") == port.get("name")]
+    return int((named or [*theirs[index : index + 1], {}])[0].get("containerPort", 0))
 
 
 def _discovered(service: CanaryService, workload: Object) -> Iterator[Port]:
