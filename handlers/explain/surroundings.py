@@ -194,5 +194,4 @@ class _Checked:
             for ref, obj in self.objects.items()
             if ref.kind in WORKLOADS and ref.namespace == self.canary.namespace
         }
-        found = (strangers(self.canary, selector, own, there) for selector in (sides.target, sides.primary))
-        return tuple(filter(None, found))[:1]
+        return tuple(filter(None, strangers(self.canary, sides, own, there)))[:1]

@@ -121,16 +121,14 @@ def others(world: World, namespace: str) -> tuple[str, dict[Ref, Object]]:
 
 
 def _strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Object]) -> tuple[str, str]:
-    """Another workload with pods that the target's Service would lead to, and one for the primary's Service, each in a
-    sentence; empty for none.
-    """
+    """The strangers at either side, among the workloads that are there; none without a target."""
     target, primary = objects.get(canary.target), objects.get(canary.primary)
     if target is None:
         return "", ""
     sides = sides_of(target, primary, scene.options.selector_labels)
     before = formers(scene.canary, scene.snapshot.known)
     own = {ref for one in (canary, scene.canary, *before) for ref in (one.target, one.primary)}
-    return strangers(canary, sides.target, own, there), strangers(canary, sides.primary, own, there)
+    return strangers(canary, sides, own, there)
 
 
 def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:

@@ -3,15 +3,20 @@
 from collections.abc import Collection, Mapping
 
 from handlers.rollout.objects import Object, Ref
-from handlers.rollout.objects.sides import named, pod_labels, selects
+from handlers.rollout.objects.sides import Sides, named, pod_labels, selects
 from handlers.rollout.spec.canary import Canary
 
 
-def strangers(canary: Canary, selector: Mapping[str, str], own: Collection[Ref], there: Mapping[Ref, Object]) -> str:
-    """Another workload with pods that a Service with this selector would lead to, in a sentence; empty for none.
+def strangers(canary: Canary, sides: Sides, own: Collection[Ref], there: Mapping[Ref, Object]) -> tuple[str, str]:
+    """Another workload with pods that the target's Service would lead to, and one for the primary's Service, each in a
+    sentence; empty for none.
 
     `there`: the workloads of the namespace. `own`: those that are the Canary's, or were before a move.
     """
+    return _met(canary, sides.target, own, there), _met(canary, sides.primary, own, there)
+
+
+def _met(canary: Canary, selector: Mapping[str, str], own: Collection[Ref], there: Mapping[Ref, Object]) -> str:
     for ref, workload in sorted(there.items(), key=lambda item: str(item[0])):
         if ref not in own and selects(selector, pod_labels(workload)):
             found = named({**workload, "kind": ref.kind.name})
