@@ -170,7 +170,7 @@ def given_back(s: Snapshot, _: Findings) -> Decision:
         told="route all traffic to the primary, which is ready again",
         intent=Intent.RESTART,
         actions=(Route(0),),
-        state=stepped(s, weight=0, mirrored=False, iterations=0, predecessors=False),
+        state=stepped(s, weight=0, mirrored=False, iterations=0),
         messages=(normal(s.known.phase, f"Routing all traffic to primary, {s.primary_text} is ready again"),),
     )
 
