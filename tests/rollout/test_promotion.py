@@ -290,3 +290,11 @@ def test_pods_that_do_not_come_in_time_leave_the_canary_serving() -> None:
     """As a primary that does not get ready."""
     decision = decided(crowded(deadline=NOW, waiting="primary", floor=10))
     assert (decision.state.phase, decision.state.weight) == (Phase.FAILED, 100)
+
+
+def test_a_route_that_still_reaches_the_canary_at_the_end_is_put_back_before_its_pods_go() -> None:
+    """They go with a later event, after every mesh has heard of the route (invariant 1)."""
+    decision = decided(a_snapshot(Phase.FINALISING, routes=Weights(80, 20)))
+    assert decision.actions[-1:] == (Route(0),)
+    assert ScaleToZero() not in decision.actions
+    assert decision.state.phase is Phase.FINALISING
