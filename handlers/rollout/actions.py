@@ -66,7 +66,11 @@ class WorkloadServices:
 
 @dataclass(frozen=True, slots=True)
 class ApexService:
-    """Bring the apex Service to what the spec says: its pods are the primary's."""
+    """Bring the apex Service to what the spec says: its pods are the primary's, or the target's while that stands in
+    for it.
+    """
+
+    at_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,12 @@ def copying(s: Snapshot) -> bool:
     return claim.revision == s.known.revision == revision(s)
 
 
+def stands_in(s: Snapshot) -> bool:
+    """Whether a new target has the traffic of a primary that went, until it has one of its own."""
+    alone = s.known.weight == FULL and s.known.phase is Phase.INITIALIZING and not s.primary_can_serve
+    return alone and s.target is not None and s.target.pods > 0
+
+
 def promotion_failed(s: Snapshot, state: State) -> bool:
     """The primary carries what failed, so that there is nothing else to go back to; or the canary still has traffic."""
     carries = state.waiting == "primary" and s.promoted == state.revision

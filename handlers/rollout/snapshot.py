@@ -106,9 +106,11 @@ class Snapshot:
     `astray`: a copy says something else than the primary was made with, and what it said is kept.
     `namespace`: read only where a freeze can matter (`stages.may_be_held`). `scale`: what durations are divided by.
     `mixed`: why nothing may go forward, for traffic would get to other pods than it should, or to none.
-    `destination`: the Canary with the target and the Service that its spec names by now, if traffic can move there.
+    `destination`: the Canary with the target and the Service that its spec names by now, if traffic can move there;
+    `returns`: it has a primary with pods from before.
     `gap`: while the primary gets the target's version there may be none of its pods to serve. `bounds`: of its scaler.
-    `left`: a route of before the last move is still there.
+    `left`: a route of before the last move is still there. `alike`: so is its primary, and Services cannot tell the
+    pods of the new one from those.
     """
 
     now: datetime
@@ -131,9 +133,11 @@ class Snapshot:
     options: Options = field(default_factory=Options)
     mixed: str = ""
     destination: Canary | None = None
+    returns: bool = False
     gap: bool = False
     bounds: Bounds | None = None
     left: bool = False
+    alike: bool = False
 
     @property
     def known(self) -> State:

@@ -30,6 +30,7 @@ class Stage(Enum):
     ASKED_FOR = "at rest, other replicas asked for"
     MOVING = "another target or Service"
     MOVING_ON = "another target or Service in the middle of a run"
+    STANDING_IN = "the new target stands in for the primary"
     MOVED = "moved, the former objects are there"
     NEW_REVISION = "new revision"
     WAITING = "waiting for approval"

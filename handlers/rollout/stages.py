@@ -65,10 +65,17 @@ def _free(s: Snapshot) -> Stage:
 
 
 def _moving(s: Snapshot) -> Stage | None:
-    """What comes of a spec that names another target or Service; a run that is all but over ends by itself."""
-    if s.known.phase in (Phase.PROMOTING, Phase.FINALISING) or (s.known.phase is Phase.FAILED and s.known.weight):
+    """What comes of a spec that names another target or Service; a run that is all but over ends by itself, and a
+    target that stands in for its primary gets one, if there is no way back.
+    """
+    state = s.known
+    if state.phase is Phase.INITIALIZING:
+        return None if facts.stands_in(s) and not s.returns else Stage.MOVING
+    held = state.phase in (Phase.PROMOTING, Phase.FINALISING) or (state.phase is Phase.FAILED and state.weight)
+    if held and s.target is not None:
         return None
-    return Stage.MOVING_ON if s.known.phase in UNDECIDED or s.reached else Stage.MOVING
+    serves = s.primary_can_serve or (s.target is not None and s.target.pods > 0)
+    return Stage.MOVING_ON if serves and (state.phase in ACTIVE | UNDECIDED or s.reached) else Stage.MOVING
 
 
 def _begun(s: Snapshot) -> Stage | None:
@@ -151,7 +158,7 @@ def _held(s: Snapshot, stage: Stage) -> Stage:
 def _by_phase(s: Snapshot, state: State) -> Stage:
     match state.phase:
         case Phase.INITIALIZING | Phase.TERMINATING:  # one that is not deleted any more came out of a backup
-            return _unless_missing(s, Stage.BOOTSTRAP)
+            return _unless_missing(s, Stage.STANDING_IN if s.alike else Stage.BOOTSTRAP)
         case Phase.INITIALIZED | Phase.SUCCEEDED | Phase.FAILED:
             return _at_rest(s, state)
         case Phase.WAITING:

@@ -95,6 +95,12 @@ TABLE: Mapping[Stage, Row] = {
     Stage.ASKED_FOR: Row(resting.asked_for, "give the primary the replicas that the target was given, the target to 0"),
     Stage.MOVING: Row(moving.moving, "bootstrap the new one; what serves goes on serving", (), Intent.CANCEL),
     Stage.MOVING_ON: Row(moving.moving_on, "cancel the run: routes 100/0 → at rest", (), Intent.CANCEL),
+    Stage.STANDING_IN: Row(
+        moving.standing_in,
+        "all traffic to the target, then former routes and primary go; then bootstrap",
+        (),
+        Intent.BOOTSTRAP,
+    ),
     Stage.MOVED: Row(
         moving.moved, "take away former routes, and with the next event what they led to", (), Intent.REMOVE
     ),

@@ -1,6 +1,7 @@
 """Each action as writes: whole objects rendered, only differences sent, each guarded by the version that was read."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from handlers.rollout.actions import (
     Action,
@@ -75,8 +76,8 @@ def rendered(  # noqa: C901, PLR0912  one case for each
             yield from _read(scene, scene.router.destinations(scene.canary, scene.existing))
         case WorkloadServices():
             yield from _read(scene, _services(scene))
-        case ApexService():
-            yield from _read(scene, _apex(scene))
+        case ApexService(at_target):
+            yield from _read(scene, _apex(scene, at_target=at_target))
         case ScaleUp():
             # its pods first: nobody has moved on since the target was read, if this write is taken
             yield from _scaled(scene, state.replicas, up=True)
@@ -144,12 +145,12 @@ def settled(scene: Scene) -> bool:
     return scene.snapshot.primary is None or (scene.snapshot.primary.ready and not replacing)
 
 
-def _apex(scene: Scene) -> Iterator[tuple[Ref, Object]]:
+def _apex(scene: Scene, *, at_target: bool) -> Iterator[tuple[Ref, Object]]:
     """The Service that clients call, and those that they called before a move, as long as these are there."""
     ref = scene.canary.service_ref(scene.canary.service.apex)
     if ref == scene.canary.target:
         return
-    workloads = behind(scene)
+    workloads = replace(behind(scene), at_target=at_target)
     yield ref, apex_service(scene.canary, workloads, scene.found(ref))
     for name in scene.snapshot.known.apexes:
         former = scene.canary.service_ref(name)
@@ -157,14 +158,16 @@ def _apex(scene: Scene) -> Iterator[tuple[Ref, Object]]:
             yield former, apex_service(scene.canary, workloads, existing, name)
 
 
-def _services(scene: Scene, workloads: Backends | None = None) -> Iterator[tuple[Ref, Object]]:
+def _services(scene: Scene) -> Iterator[tuple[Ref, Object]]:
     service = scene.canary.service
     if scene.canary.target_kind is SERVICE:
         ref = scene.canary.service_ref(service.canary)
         yield ref, service_copy(scene.canary, ref, _target(scene), scene.found(ref))
         return
-    workloads = workloads or behind(scene)
-    for name, render in ((service.canary, canary_service), (service.primary, primary_service)):
+    workloads = behind(scene)
+    sides = ((service.canary, canary_service), (service.primary, primary_service))
+    # the Service of the primary has clients until the target stands in for it
+    for name, render in sides[:1] if scene.snapshot.alike else sides:
         ref = scene.canary.service_ref(name)
         yield ref, render(scene.canary, workloads, scene.found(ref))
 

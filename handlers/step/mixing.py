@@ -18,10 +18,13 @@ from handlers.rollout.objects import (
     Kind,
     Object,
     Ref,
+    spec,
 )
 from handlers.rollout.objects.adopted import check_services
+from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.objects.ports import missing_name
-from handlers.rollout.objects.sides import sides_of
+from handlers.rollout.objects.readiness import readiness
+from handlers.rollout.objects.sides import matched, pod_labels, selects, sides_of
 from handlers.rollout.objects.strangers import strangers
 from handlers.rollout.refusal import rival
 from handlers.rollout.snapshot import CauseKind, Snapshot
@@ -47,6 +50,7 @@ def with_doubts(world: World, scene: Scene) -> Scene:
         return _with_destination(world, scene, scene.moving)
     if _is_new(scene):
         check_adoption(scene.canary, scene.objects, scene)
+        scene = replace(scene, snapshot=replace(scene.snapshot, alike=_alike(scene)))
     why = _route_doubts(scene) or _port_doubts(scene)
     if why and _is_new(scene):
         raise BadCanary(why)
@@ -59,6 +63,19 @@ def with_doubts(world: World, scene: Scene) -> Scene:
         raise BadCanary(why)
     snapshot = _with_strangers(replace(scene.snapshot, mixed=why), at_target, at_primary)
     return replace(scene, population=who, snapshot=snapshot)
+
+
+def _alike(scene: Scene) -> bool:
+    """Whether a primary of before a move is there whose pods have the labels that those of the new one will have."""
+    target = scene.found(scene.canary.target)
+    if target is None or scene.found(scene.canary.primary) is not None or scene.canary.target_kind is SERVICE:
+        return False
+    sides = sides_of(target, None, scene.options.selector_labels)
+    made = {**pod_labels(target), **sides.own}
+    before = (scene.found(one.primary) for one in formers(scene.canary, scene.snapshot.known))
+    return any(
+        selects(sides.primary, pod_labels(old)) or selects(matched(old), made) for old in before if old is not None
+    )
 
 
 def _with_strangers(snapshot: Snapshot, at_target: str, at_primary: str) -> Snapshot:
@@ -127,8 +144,14 @@ def _strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Ob
         return "", ""
     sides = sides_of(target, primary, scene.options.selector_labels)
     before = formers(scene.canary, scene.snapshot.known)
-    own = {ref for one in (canary, scene.canary, *before) for ref in (one.target, one.primary)}
+    own = {ref for one in (canary, scene.canary) for ref in (one.target, one.primary)}
+    own |= {one.primary for one in before} | {one.target for one in before if not _has_pods(there.get(one.target))}
     return strangers(canary, sides, own, there)
+
+
+def _has_pods(workload: Object | None) -> bool:
+    """Whether a workload is to have any."""
+    return workload is not None and not scaled_to_zero(workload) and spec(workload).get("replicas") != 0
 
 
 def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
@@ -142,14 +165,15 @@ def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:
 def _with_destination(world: World, scene: Scene, moving: Canary) -> Scene:
     """The scene with the Canary that its spec says, or with the reason that traffic cannot move there."""
     try:
-        _check_destination(world, scene, moving)
+        returns = _check_destination(world, scene, moving)
     except BadCanary as error:
         serves = f"Service {scene.canary.service.apex} goes on leading to {scene.canary.primary}"
         return replace(scene, snapshot=replace(scene.snapshot, mixed=f"{error}; until then {serves}"))
-    return replace(scene, snapshot=replace(scene.snapshot, destination=moving))
+    return replace(scene, snapshot=replace(scene.snapshot, destination=moving, returns=returns))
 
 
-def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
+def _check_destination(world: World, scene: Scene, moving: Canary) -> bool:
+    """Whether a primary with pods is there. Raises BadCanary when traffic cannot move there."""
     check_kinds(scene.canary, moving)
     refs = Wanted(canary=moving, known=None, router=scene.router, moving=False, back=False).everything
     objects = dict(zip(refs, world.read(refs), strict=True))
@@ -161,3 +185,5 @@ def _check_destination(world: World, scene: Scene, moving: Canary) -> None:
     _, there = others(world, moving.namespace)
     for why in filter(None, _strangers(moving, objects, scene, there)):
         raise BadCanary(why)
+    primary = objects[moving.primary]
+    return primary is not None and readiness(primary, moving.analysis.primary_ready_threshold).available > 0

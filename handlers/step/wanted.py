@@ -63,8 +63,8 @@ class Wanted:
 
     @property
     def _left(self) -> tuple[Ref, ...]:
-        """What moves have left behind, at rest only."""
-        if self.known is None or self._running or self.known.phase is Phase.INITIALIZING:
+        """What moves have left behind, not in a run."""
+        if self.known is None or self._running:
             return ()
         return tuple(ref for one in formers(self.canary, self.known) for ref in made_for(one, self.router))
 

@@ -40,6 +40,20 @@ def test_another_target(app: App) -> None:
     assert app.status["phase"] == "Initialized"
 
 
+def test_a_renamed_deployment_whose_pods_listen_elsewhere(app: App) -> None:
+    """Its pods have the labels of before, so no Service could tell the new primary from the former one."""
+    app.start("1", STEPS)
+    with app.traffic() as traffic:
+        app.kube.delete(DEPLOYMENTS, app.namespace, "app")
+        app.ports = [{"containerPort": 9090}]
+        deployment(app, "app2", {"app": "app"}, "2", replicas=2)
+        edit(app, targetRef={"name": "app2"}, service={"name": "app", "targetPort": 9090})
+        app.until("Initialized")
+        app.ticks_until(lambda: gone(app, PRIMARY), "the former primary is gone")
+        app.serves_only("2")
+    assert traffic.summary().failed == []
+
+
 def test_another_name_of_the_service(app: App) -> None:
     """Clients of the former name and of the new one are answered."""
     app.start("1", STEPS)

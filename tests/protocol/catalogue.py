@@ -1,6 +1,6 @@
 """The edits of the edit sweep: all that people change about a canary while it is at rest or in the middle of a run."""
 
-from handlers.rollout.objects import DAEMONSET, HPA
+from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA
 from tests.protocol.catalogue_of_objects import OF_OTHERS, OF_THE_TARGET
 from tests.protocol.edits import (
     Edit,
@@ -13,6 +13,7 @@ from tests.protocol.edits import (
     scaler,
     service,
     services,
+    target_gone,
     template,
     workload,
 )
@@ -25,6 +26,8 @@ _GAP = frozenset({"recreated"})
 """Whose primary has no pods for a while: clients whom no route leads have nobody meanwhile."""
 _REF = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app2"}
 _NEW = workload("app2", {"app": "app2"}, "app:v1")
+_SAME = {"app": "app"}
+"""The labels of the target that is there."""
 _GREEN = {"stepWeight": None, "maxWeight": None, "iterations": 2}
 _HEADER = [{"headers": {"x-canary": {"exact": "friend"}}}]
 _CORS = {"allowOrigins": [{"exact": "https://example.com"}]}
@@ -167,6 +170,45 @@ OF_THE_CANARY = (
             canary(targetRef={"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "app"}),
         ),
         without=frozenset({"daemons", "scaled"}),
+    ),
+    Edit(
+        "target-renamed",
+        "a chart gives its Deployment another name, and the pods their labels of before",
+        both(target_gone, workload("app2", _SAME, "app:v1"), canary(targetRef=_REF, service={"name": "app"})),
+        without=_DAEMONS,
+    ),
+    Edit(
+        "target-renamed-other-port",
+        "and its pods listen elsewhere",
+        both(
+            target_gone,
+            workload("app2", _SAME, "app:v3", number=9090),
+            canary(targetRef=_REF, service={"name": "app", "targetPort": 9090}),
+        ),
+        without=_DAEMONS,
+    ),
+    Edit(
+        "target-renamed-and-service",
+        "and clients call another name",
+        both(target_gone, workload("app2", _SAME, "app:v1"), canary(targetRef=_REF, service={"name": "shop"})),
+        without=_DAEMONS | _ADOPTED,
+    ),
+    Edit(
+        "target-renamed-and-back",
+        "the chart is taken back while traffic moves",
+        both(workload("app2", _SAME, "app:v1"), canary(targetRef=_REF, service={"name": "app"})),
+        then=both(gone(DEPLOYMENT, "app2"), canary(targetRef={**_REF, "name": "app"})),
+        without=_DAEMONS,
+    ),
+    Edit(
+        "target-kind-same-labels",
+        "a Deployment instead of a DaemonSet, with the labels of before",
+        both(
+            target_gone,
+            workload("app", _SAME, "app:v1"),
+            canary(targetRef={**_REF, "name": "app"}),
+        ),
+        needs="daemons",
     ),
     Edit(
         "target-kind-service",

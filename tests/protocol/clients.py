@@ -32,7 +32,8 @@ class Pods:
 @dataclass(frozen=True)
 class Answer:
     """What becomes of the requests for a host, in percent of the worst rule: of those that nobody answers, that another
-    workload answers, and that a version gets which is not promoted. `why`: what is wrong, in words.
+    workload answers, or any of two that one Service leads to, and that a version gets which is not promoted. `why`:
+    what is wrong, in words.
     """
 
     lost: int = 0
@@ -135,7 +136,7 @@ class Clients:
     def _of_side(self, where: str, service: str, share: int, promoted: set[str], serving: Sequence[Pods]) -> Answer:
         """What becomes of the share that goes to one Service."""
         reason, found = self._behind(service, serving)
-        odd = [pods.name for pods in found if pods.name not in self.own]
+        odd = [pods.name for pods in found if pods.name not in self.own or len(found) > 1]
         new = any(pods.image not in promoted for pods in found if pods.name in self.own)
         why = [f"{where}: {share} % for {reason}"] if reason else []
         why += [f"{where}: {share} % for {service}, which leads to pods of {odd}"] if odd else []
@@ -174,6 +175,8 @@ class Clients:
         state, body = state_of(self.lab), self.lab.canary["spec"]
         if state.phase in _AT_REST and not state.weight and not state.claim:
             return 0
+        if state.phase is Phase.INITIALIZING:  # nothing is there to compare a first version with
+            return 100
         analysis = body.get("analysis") or {}
         if analysis.get("iterations") and not analysis.get("match"):
             return 100

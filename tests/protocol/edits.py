@@ -86,11 +86,13 @@ def both(*steps: Do) -> Do:
     return do
 
 
-def workload(name: str, labels: Mapping[str, str], image: str = "other:v1", kind: Kind = DEPLOYMENT) -> Do:
-    """Another workload appears."""
+def workload(
+    name: str, labels: Mapping[str, str], image: str = "other:v1", kind: Kind = DEPLOYMENT, number: int = 8080
+) -> Do:
+    """Another workload appears; its pods listen on this port."""
 
     def do(lab: Lab) -> None:
-        box = {"name": "app", "image": image, "ports": ports(8080)}
+        box = {"name": "app", "image": image, "ports": ports(number)}
         body: dict[str, Any] = {
             "selector": {"matchLabels": dict(labels)},
             "template": {"metadata": {"labels": dict(labels)}, "spec": {"containers": [box]}},

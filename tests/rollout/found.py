@@ -74,4 +74,5 @@ def iterated(canary: Canary, count: int, *, phase: Phase = PROGRESSING, **fields
     return a_snapshot(state=a_state(phase, iterations=count, **fields), canary=canary)
 
 
+STANDING = a_snapshot(Phase.INITIALIZING, weight=100, primary=None)
 LEFT = replace(a_snapshot(state=None, target=a_target()), inherited=a_state(PROGRESSING))

@@ -231,6 +231,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 @st.composite
 def _with_doubts(draw: st.DrawFn, s: Snapshot) -> Snapshot:
     """The same, with what is seldom so: edits, moves, and pods that cannot do what is asked of them."""
+    moved = bool(s.state and s.state.former)
     bounds = [None, Bounds(least=1, most=3), Bounds(least=1, most=0)]
     return replace(
         s,
@@ -239,7 +240,9 @@ def _with_doubts(draw: st.DrawFn, s: Snapshot) -> Snapshot:
         destination=replace(s.canary, target_name="elsewhere") if draw(_SELDOM) else None,
         gap=draw(_SELDOM),
         bounds=draw(st.sampled_from(bounds)) if s.target else None,
-        left=bool(s.state and s.state.former) and draw(st.booleans()),
+        returns=draw(_SELDOM),
+        left=moved and draw(st.booleans()),
+        alike=moved and s.target is not None and s.primary is None and draw(st.booleans()),
     )
 
 

@@ -27,12 +27,15 @@ from handlers.rollout.spec.canary import Canary, CanaryService, CustomMetadata
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """The workloads behind the Services. `settled`: all pods of the primary are of its newest template."""
+    """The workloads behind the Services. `settled`: all pods of the primary are of its newest template. `at_target`:
+    clients of the apex Service get the target's pods.
+    """
 
     target: Object
     primary: Object | None
     sides: Sides
     settled: bool = True
+    at_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,12 @@ def primary_service(canary: Canary, behind: Backends, existing: Object | None) -
 
 def apex_service(canary: Canary, behind: Backends, existing: Object | None, name: str = "") -> dict[str, Any]:
     """The Service that clients call, or one of another name that they called before. Where no mesh splits the traffic
-    it leads to the primary's pods.
+    it leads to the primary's pods, or to the target's.
     """
-    return _of_primary(canary, behind, name or canary.service.apex, canary.service.apex_metadata, existing)
+    name, declared = name or canary.service.apex, canary.service.apex_metadata
+    if behind.at_target:
+        return _service(canary, behind, _Side(name, declared, behind.sides.target, behind.target), existing)
+    return _of_primary(canary, behind, name, declared, existing)
 
 
 def _of_primary(

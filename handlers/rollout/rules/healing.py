@@ -14,7 +14,15 @@ from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Intent
 
 _ON_THEIR_OWN = frozenset(
-    {Stage.BOOTSTRAP, Stage.ADRIFT, Stage.TERMINATING, Stage.TARGET_MISSING, Stage.MOVING, Stage.TAKEN_OVER}
+    {
+        Stage.BOOTSTRAP,
+        Stage.STANDING_IN,
+        Stage.ADRIFT,
+        Stage.TERMINATING,
+        Stage.TARGET_MISSING,
+        Stage.MOVING,
+        Stage.TAKEN_OVER,
+    }
 )
 """Stages that bring it up to date themselves, or in which nothing is known to bring it up to."""
 _BACK = frozenset({Intent.ROLLBACK, Intent.REVERT})

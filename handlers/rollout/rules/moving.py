@@ -6,15 +6,25 @@ Services and workloads go, once every mesh has heard that no route leads to them
 
 from dataclasses import replace
 
-from handlers.rollout.actions import RemoveFormer, RemoveRoutes, Route, ScaleToZero
+from handlers.rollout.actions import (
+    ApexService,
+    RemoveFormer,
+    RemoveRoutes,
+    Route,
+    RouteTargets,
+    ScaleToZero,
+    ScaleUp,
+    WorkloadServices,
+)
 from handlers.rollout.checks import Findings
-from handlers.rollout.commands import UNDECIDED
+from handlers.rollout.commands import ABORTABLE
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting
 from handlers.rollout.facts import leftover
 from handlers.rollout.identity import Identity
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.timing import DRAIN, drained
+from handlers.rollout.weights import FULL
 
 
 def moving_on(s: Snapshot, _: Findings) -> Decision:
@@ -28,7 +38,7 @@ def moving_on(s: Snapshot, _: Findings) -> Decision:
         actions=(Route(0),),
         state=stepped(
             s,
-            phase=s.known.rest if s.known.phase in UNDECIDED else s.known.phase,
+            phase=s.known.rest if s.known.phase in ABORTABLE else s.known.phase,
             weight=0,
             mirrored=False,
             iterations=0,
@@ -60,18 +70,16 @@ def moving(s: Snapshot, _: Findings) -> Decision:
         s,
         phase=Phase.INITIALIZING,
         rest=Phase.INITIALIZED,
-        weight=0,
         mirrored=False,
         iterations=0,
         failed=0,
         revision="",
         promoted="",
-        replicas=0,
         identity=str(Identity.of(s.destination)),
         former=_without(s, (*s.known.former, str(before))),
         apexes=called if apex == s.destination.service.apex else tuple(dict.fromkeys((*called, apex))),
     )
-    actions = (ScaleToZero(),) if leftover(s) else ()
+    actions = (ScaleToZero(),) if leftover(s) and not s.carried else ()
     said = (normal(state.phase, text),)
     return Decision(told=text, intent=Intent.CANCEL, actions=actions, state=state, messages=said)
 
@@ -83,12 +91,40 @@ def _without(s: Snapshot, former: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in former if one != now))
 
 
+def standing_in(s: Snapshot, _: Findings) -> Decision:
+    """The former primary goes before the new one is made, whose pods no Service could tell from its own; in between
+    the pods of the target serve.
+    """
+    assert s.target  # noqa: S101  the stage says so
+    if not s.target.ready:
+        text = f"{s.target_text} not ready: {s.target.why}"
+        held = waiting(s, "target", text, told=text, timed=False)
+        return held if s.target.replicas else replace(held, actions=(ScaleUp(),))
+    routed = s.routes is not None and s.routes.canary == FULL
+    if not (routed and s.target.called and s.known.weight == FULL):
+        why = "its pods have the labels of the former primary's, which goes first"
+        text = f"All traffic to {s.target_text} until {s.primary_text} is ready: {why}"
+        actions = (WorkloadServices(), ApexService(at_target=True), RouteTargets(), Route(FULL))
+        state = stepped(s, weight=FULL, waiting=DRAIN)
+        said = () if s.known.weight else (normal(s.known.phase, text),)
+        return Decision(told=text, intent=Intent.BOOTSTRAP, actions=actions, state=state, messages=said)
+    if not drained(s.known, s.now, s.canary.analysis.interval):
+        return nothing(s, "wait until every mesh has heard that the target serves")
+    return _routes_gone(s) if s.left else _former_gone(s, s.known.former)
+
+
 def moved(s: Snapshot, _: Findings) -> Decision:
     """Traffic has moved: former routes go first, and what they led to with the next event."""
-    if s.left:
-        state = stepped(s, waiting=DRAIN)
-        told = "take away the routes of before the move"
-        return Decision(told=told, intent=Intent.REMOVE, actions=(RemoveRoutes(),), state=state)
-    state = replace(settle(s, former=(), waiting=""), stepped=s.known.stepped)
+    return _routes_gone(s) if s.left else _former_gone(s, ())
+
+
+def _routes_gone(s: Snapshot) -> Decision:
+    told = "take away the routes of before the move"
+    return Decision(told=told, intent=Intent.REMOVE, actions=(RemoveRoutes(),), state=stepped(s, waiting=DRAIN))
+
+
+def _former_gone(s: Snapshot, kept: tuple[str, ...]) -> Decision:
+    """`kept`: what is still to be remembered of before the move."""
+    state = replace(settle(s, former=kept, waiting=""), stepped=s.known.stepped)
     told = "take away what was made before the move, for nothing leads to it"
     return Decision(told=told, intent=Intent.REMOVE, actions=(RemoveFormer(),), state=state)

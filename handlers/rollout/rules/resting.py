@@ -42,7 +42,7 @@ def bootstrap(s: Snapshot, findings: Findings) -> Decision:
                 phase=Phase.INITIALIZING,
                 revision=s.target.revision,
                 promoted=s.target.revision,
-                replicas=s.target.replicas,
+                replicas=s.target.replicas or s.known.replicas,
             ),
             messages=(*_taken_over(s), *(() if s.canary.skip_analysis else _providers(findings))),
             findings=tuple(findings),
