@@ -24,6 +24,7 @@ from handlers.rollout.objects import (
 )
 from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.step.ports import World
+from handlers.step.scene import UNLISTED
 from handlers.step.sweep import Subject, answer, step_each
 
 _KINDS = (CANARY, DEPLOYMENT, DAEMONSET, HPA, SCALED_OBJECT, CONFIG_MAP, SECRET, SERVICE)
@@ -41,7 +42,7 @@ def subjects(world: World, namespaces: Sequence[str], event: Event) -> list[Subj
     about = synced(event)
     wanted = {item.namespace for item in about.resources if item.kind in _ABOUT}
     return [
-        Subject(Ref(CANARY, namespace, str(metadata(item)["name"])), item)
+        Subject(Ref(CANARY, namespace, str(metadata(item)["name"])), item, seen=UNLISTED)
         for namespace in sorted(wanted)
         if not namespaces or namespace in namespaces
         for item in world.cluster.list(CANARY, namespace)

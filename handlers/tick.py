@@ -7,6 +7,7 @@ from handlers.events.tick import tick
 from handlers.rollout.objects import CANARY, Ref
 from handlers.rollout.snapshot import Cause, CauseKind
 from handlers.step.ports import World
+from handlers.step.scene import UNLISTED
 from handlers.step.sweep import Subject, answer, step_each, sweep
 
 
@@ -17,8 +18,7 @@ def handle(world: World, namespaces: Sequence[str], event: Event) -> None:
     if namespaces and wanted.namespace and wanted.namespace not in namespaces:
         return
     if wanted.name:
-        # of tokens that nobody has listed none is as it was
-        seen: dict[str, str] | None = {} if wanted.changed else None
-        answer(step_each(world, [Subject(Ref(CANARY, wanted.namespace, wanted.name), seen=seen)], cause))
+        ref, seen = Ref(CANARY, wanted.namespace, wanted.name), UNLISTED if wanted.changed else None
+        answer(step_each(world, [Subject(ref, seen=seen)], cause))
     else:
         sweep(world, (wanted.namespace,) if wanted.namespace else namespaces, cause)

@@ -7,8 +7,9 @@ import pytest
 
 from handlers.rollout import objects as kinds
 from tests.apps import STRUCTURED, Client, clients
-from tests.lab import a_canary, a_daemonset, new_lab
+from tests.lab import a_canary, a_daemonset, at, new_lab
 from tests.scalers import an_hpa, scaled_by
+from tests.scenarios.neighbours import labelled, look
 
 client_of = pytest.fixture(clients)
 
@@ -71,6 +72,25 @@ def test_a_sync_decides_nothing(client_of: Client) -> None:
     """Argo CD's self-heal sends syncs without a new revision: nothing is written."""
     lab = new_lab()
     lab.until("Initialized")
+    look(lab)
     before = lab.canary["metadata"]["resourceVersion"]
     client_of(lab).post("/", data=synced(DEPLOYMENT, CANARY), headers=STRUCTURED)
     assert lab.canary["metadata"]["resourceVersion"] == before
+
+
+def test_a_sync_in_a_run_puts_back_what_it_has_pruned(client_of: Client) -> None:
+    """It says that something has changed; what that is, the step reads."""
+    lab = at(new_lab(), "Progressing", 20)
+    look(lab)
+    lab.delete(kinds.SERVICE, "app-canary")
+    client_of(lab).post("/", data=synced(CANARY), headers=STRUCTURED)
+    assert lab.get("v1/services/app-canary")
+
+
+def test_a_sync_in_a_run_that_brings_another_workload_with_the_labels_takes_the_share_back(client_of: Client) -> None:
+    """Nobody gets to it: the canary's share goes to the primary at once."""
+    lab = at(new_lab(), "Progressing", 20)
+    look(lab)
+    lab.create(kinds.DEPLOYMENT, labelled("other", {"app": "app"}, "other:v1"))
+    client_of(lab).post("/", data=synced(CANARY), headers=STRUCTURED)
+    assert lab.weights == (100, 0)

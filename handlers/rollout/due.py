@@ -29,6 +29,8 @@ OUTDATED = "!"
 """Stands in `State.observed` for an object that is not as it should be."""
 AFTER_COPY = "?"
 """Stands before the token of one that is as it should be until the primary gets the version of the target."""
+WORKLOADS = "workloads"
+"""Stands in `State.observed` for who else has pods in the namespace."""
 
 
 def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str], now: datetime) -> bool:
@@ -62,9 +64,11 @@ def wants_a_look(canary: Canary, state: State | None, tokens: Mapping[str, str],
 
 
 def changed(canary: Object, tokens: Mapping[str, str]) -> bool:
-    """Whether something that a Canary declares, or the Canary itself, is not as it was when it was last looked at."""
+    """Whether something that a Canary declares, the Canary itself, or who else has pods beside it, is not as it was
+    when it was last looked at.
+    """
     known = load(annotations(canary))
-    return known is not None and _changed(known, tokens, _DECLARED)
+    return known is not None and _changed(known, tokens, (*_DECLARED, WORKLOADS))
 
 
 def _changed(state: State, tokens: Mapping[str, str], kinds: tuple[str, ...] = ("",)) -> bool:

@@ -38,12 +38,13 @@ from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import may_be_held
 from handlers.rollout.state import Intent, State
+from handlers.rollout.timing import due
 from handlers.routers import ROUTERS
 from handlers.routers.router import Router
 from handlers.step.configs import missing_text, read, unread
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Config, World
-from handlers.step.scene import Found, Scene, copies_among, stale_among, token
+from handlers.step.scene import UNLISTED, Found, Scene, copies_among, stale_among, token
 from handlers.step.wanted import Wanted, standing
 
 
@@ -69,7 +70,7 @@ def gather(  # noqa: PLR0913  each is known to another caller
     canary, moving = standing(declared, known)
     known = _identified(known, canary)
     wanted = Wanted(canary=canary, known=known, router=ROUTERS[config.provider], moving=moving is not None, back=back)
-    few, refs = wanted.waiting(), wanted.refs(token(raw), seen)
+    few, refs = wanted.waiting(), wanted.refs(token(raw), _listed(seen, known, canary, world.now()))
     unknown = namespace is None and freezable(canary, known, back=back)
     objects, around = _read(world, few or refs, ref.namespace if unknown else "")
     if few and not _waits(canary, objects):
@@ -83,6 +84,16 @@ def gather(  # noqa: PLR0913  each is known to another caller
     whole = moving is None and objects.keys() >= set(wanted.everything)
     scene = Scene(snapshot=snapshot, raw=raw, objects=objects, router=wanted.router, whole=whole, configs=configs)
     return replace(scene, seen=seen or {}, moving=moving)
+
+
+def _listed(
+    seen: Mapping[str, str] | None, known: State | None, canary: Canary, now: datetime
+) -> Mapping[str, str] | None:
+    """The tokens by which a step tells what it has to read. One of its own event knows none: it reads all when it has
+    nothing else to do.
+    """
+    idle = known is not None and not due(known, now, canary.analysis.interval)
+    return UNLISTED if seen is None and idle else seen
 
 
 def goes_back(raw: Object, known: State | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from handlers.errors import Unavailable
 from handlers.rollout import state
+from handlers.rollout.due import WORKLOADS
 from handlers.rollout.objects import (
     CANARY,
     CONFIG_MAP,
@@ -25,7 +26,7 @@ from handlers.rollout.objects import (
     metadata,
 )
 from handlers.step.ports import World
-from handlers.step.scene import WORKLOADS, key, population, token
+from handlers.step.scene import key, population, token
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from handlers.errors import BadCanary, Forbidden
 from handlers.rollout.destination import check_kinds, check_there
-from handlers.rollout.due import OUTDATED
+from handlers.rollout.due import OUTDATED, WORKLOADS
 from handlers.rollout.identity import formers
 from handlers.rollout.objects import (
     CANARY,
@@ -32,7 +32,7 @@ from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import Phase
 from handlers.step.lists import ref_to
 from handlers.step.ports import World
-from handlers.step.scene import WORKLOADS, Found, Scene, population
+from handlers.step.scene import Found, Scene, population
 from handlers.step.wanted import Wanted
 
 _KINDS = (DEPLOYMENT, DAEMONSET, STATEFUL_SET)

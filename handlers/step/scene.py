@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from handlers.rollout.due import AFTER_COPY, CONFIGS, OUTDATED
+from handlers.rollout.due import AFTER_COPY, CONFIGS, OUTDATED, WORKLOADS
 from handlers.rollout.objects import Object, Ref, generation, metadata, resource_version
 from handlers.rollout.objects.autoscalers import paused
 from handlers.rollout.objects.configs import NONE, Configs, ref_of, stale
@@ -17,8 +17,8 @@ from handlers.routers.router import Router
 
 Found = Mapping[Ref, Object | None]
 
-WORKLOADS = "workloads"
-"""Stands in `State.observed` for who else has pods in the namespace."""
+UNLISTED: Mapping[str, str] = {WORKLOADS: OUTDATED}
+"""The tokens for an event which says that something has changed, and has no lists that show it: none is as it was."""
 UNSEEN = (OUTDATED, AFTER_COPY)
 """The beginnings of what stands for objects that each step of a run reads."""
 

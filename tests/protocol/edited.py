@@ -12,6 +12,7 @@ from handlers.rollout.objects import (
 )
 from handlers.rollout.refusal import REFUSED
 from handlers.rollout.snapshot import Cause, CauseKind
+from handlers.step.scene import UNLISTED
 from handlers.step.step import step
 from handlers.step.sweep import sweep
 from tests.fakes import WRITES
@@ -61,16 +62,15 @@ class Story:
     def tick(self) -> bool:
         """An interval passes and a process looks; whether it has written anything.
 
-        It is told by a tick; outside of a run first by an event about this canary. In a run such a step knows no lists,
-        and sees of what was edited only what it reads.
+        It is told by a tick, and first by Argo CD, which says that something has changed and not what.
         """
         self.ticks += 1
         self.lab.clock.tick(INTERVAL)
         self.wrote = False
         world = process(self.lab, Watcher(after=self._after))
         with suppress(SerinusError):  # whoever sent the event is told
-            if self.ticks == 1 and "run" not in self.standing.traits:
-                step(world, self.lab.ref, SYNC)
+            if self.ticks == 1:
+                step(world, self.lab.ref, SYNC, seen=UNLISTED)
             else:
                 sweep(world, (), TICK)
         wrote = self.wrote

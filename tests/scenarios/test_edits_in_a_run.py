@@ -113,6 +113,17 @@ def test_a_step_costs_no_more_while_nothing_changes() -> None:
     assert spent(lab) <= PER_TICK + 1 + 9
 
 
+def test_a_step_of_its_own_event_reads_all_when_no_step_is_due() -> None:
+    """It has no lists that show what somebody has taken away; a step that is due reads as little as it can."""
+    lab = in_a_run()
+    lab.clock.tick(9.9)
+    lab.step(TICK)
+    lab.delete(SERVICE, "app-canary")
+    lab.clock.tick(5)
+    lab.step(TICK)
+    assert lab.get("v1/services/app-canary")
+
+
 def test_an_edit_is_not_seen_by_a_step_that_looks_at_no_service() -> None:
     """An alert that rolls back reads as little as it can: what came with it is found by the next tick."""
     lab = in_a_run()

@@ -10,11 +10,12 @@ from handlers.errors import Unavailable
 from handlers.events import cloudevent
 from handlers.events.event import CANARY_DUE, PING, Event
 from handlers.notifiers.knative import Sink
-from handlers.rollout.objects import SERVICE
+from handlers.rollout.objects import DEPLOYMENT, SERVICE
 from handlers.step.ports import Response
 from handlers.step.sweep import BUDGET
 from tests.fakes import HookPoint
 from tests.lab import Lab, a_canary, new_lab
+from tests.scenarios.neighbours import labelled
 
 SINK = "http://broker.test/serinus"
 
@@ -131,3 +132,15 @@ def test_what_somebody_takes_away_is_looked_for_where_only_events_step(lab: Lab)
     assert event.data == {"namespace": "shop", "name": "app", "changed": True}
     tick.handle(lab.world, (), event)
     assert lab.get("v1/services/app-primary")
+
+
+def test_another_workload_with_the_labels_is_looked_for_where_only_events_step(lab: Lab) -> None:
+    """The event says so in the middle of a run as well, and the canary's share goes to the primary."""
+    for number in range(3):
+        ping(lab, number)
+        tick.handle(lab.world, (), told(lab)[-1])
+    assert lab.weights != (100, 0)
+    lab.create(DEPLOYMENT, labelled("other", {"app": "app"}, "other:v1"))
+    ping(lab, 4)
+    tick.handle(lab.world, (), told(lab)[-1])
+    assert lab.weights == (100, 0)
