@@ -20,11 +20,13 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# the pure packages are measured, by their own tests and by stories of single canaries; the rest is faster without
+# the pure packages are measured, by their own tests and by stories of single canaries, and not by those that hypothesis
+# draws, or chance would decide what is covered; all other tests are faster without
 unit: $(VENV)/.ready
-	$(BIN)/pytest -n 2 --cov --cov-report= $(PURE:%=tests/%) tests/scenarios
+	$(BIN)/pytest -n 2 -m 'not hypothesis' --cov --cov-report= $(PURE:%=tests/%) tests/scenarios
 	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
+	$(BIN)/pytest -n 2 -m hypothesis $(PURE:%=tests/%) tests/scenarios
 	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) \
 	  --ignore=tests/scenarios --ignore=tests/controlplane --ignore=tests/e2e/test_tutorial.py
 

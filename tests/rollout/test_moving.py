@@ -19,7 +19,7 @@ from handlers.rollout.timing import DRAIN
 from handlers.rollout.weights import Weights
 from tests.rollout.decisions import decided, texts
 from tests.rollout.examples import NEW, NOW, a_snapshot, a_state, a_target, seconds
-from tests.rollout.found import ELSEWHERE, PROMOTING
+from tests.rollout.found import ELSEWHERE, PROMOTING, SUCCEEDED
 
 FORMER = ("deployments/former|podinfo",)
 AT_TARGET = (WorkloadServices(), ApexService(at_target=True), RouteTargets(), Route(100))
@@ -96,3 +96,10 @@ def test_a_run_with_traffic_waits_for_the_primary_before_it_moves_on() -> None:
     """The canary serves, and nobody else could."""
     decision = decided(a_snapshot(weight=50, primary=None, destination=ELSEWHERE))
     assert (decision.actions, decision.state.waiting, decision.state.weight) == ((), "primary", 50)
+
+
+def test_a_move_waits_until_the_pods_of_the_last_run_are_forgotten() -> None:
+    """A mesh may still send requests to them."""
+    known = a_state(SUCCEEDED, waiting=DRAIN, stepped=NOW - seconds(5))
+    decision = decided(a_snapshot(state=known, destination=ELSEWHERE))
+    assert (decision.actions, decision.state.phase) == ((), SUCCEEDED)

@@ -137,6 +137,20 @@ def test_an_adopted_apex_gives_us_selector_and_ports() -> None:
     }
 
 
+def test_a_discovered_port_with_the_name_of_a_port_of_the_owner_gets_a_name_of_its_own() -> None:
+    """Two ports of one Service may not have one name, and the owner's stays as it is."""
+    theirs = {"name": "metrics", "protocol": "TCP", "port": 9100, "targetPort": 9100}
+    existing = {
+        "metadata": {"name": "podinfo"},
+        "spec": {"selector": {"app": "podinfo"}, "ports": [{"name": "http", "port": 9898}, theirs]},
+    }
+    source = target({"name": "podinfo", "ports": [{"name": "metrics", "containerPort": 9090}]})
+
+    ports = render("podinfo", canary(portDiscovery=True), existing, source)["spec"]["ports"]
+
+    assert {port["name"]: port["port"] for port in ports} == {"http": 9898, "metrics": 9100, "metrics-9090": 9090}
+
+
 @given(
     name=st.sampled_from(sorted(RENDER)),
     declared=st.fixed_dictionaries({"labels": TEXTS, "annotations": TEXTS}),

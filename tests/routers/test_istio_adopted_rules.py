@@ -90,6 +90,22 @@ def test_narrower_rules_stay_within_the_users_match(spec: Canary, split_: dict[s
     assert len(http) == 5
 
 
+def test_a_rule_for_cookies_goes_with_the_rule_that_it_stands_before() -> None:
+    """Rules of ours are taken out as they were put in, and the owner's stay where they are."""
+    spec = canary(sessionAffinity=COOKIE)
+    sticky = at(50, there(LEGACY, API, APEX), spec, cookie="flagger-cookie=abc")
+    http = at(0, sticky, spec)["spec"]["http"]
+    assert [shares(rule) for rule in http] == [shares(LEGACY), split(0), split(0)]
+    assert [rule.get("match") for rule in http] == [LEGACY["match"], API["match"], None]
+
+
+def test_nobody_stays_on_a_primary_that_has_no_share() -> None:
+    """It may be about to have no pods, so its cookie leads nobody to it."""
+    spec = canary(sessionAffinity=COOKIE | {"primaryCookieName": "stay"})
+    http = at(100, there(LEGACY, APEX), spec, cookie="flagger-cookie=abc", primary_cookie="stay=def")["spec"]["http"]
+    assert [shares(rule) for rule in http] == [shares(LEGACY), split(100), split(100)]
+
+
 def test_what_only_the_canary_says_is_added() -> None:
     """A field that the rule does not have comes from the Canary, and goes when the Canary says it no more."""
     spec = canary(service={"timeout": "5s", "retries": {"attempts": 3}})
