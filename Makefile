@@ -30,9 +30,10 @@ unit: $(VENV)/.ready
 	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) \
 	  --ignore=tests/scenarios --ignore=tests/controlplane --ignore=tests/e2e/test_tutorial.py
 
-# each edit of the catalogue in each situation (docs/protocol.md); `make test` plays a sample
+# each edit, crash and race in each situation (docs/protocol.md), and a stop of Flagger after each of its writes;
+# `make test` plays a part of them
 sweep: $(VENV)/.ready
-	SWEEP=all $(BIN)/pytest -n 2 tests/protocol/test_edit_sweep.py
+	SWEEP=all $(BIN)/pytest -n 2 --dist worksteal tests/protocol/test_*_sweep.py tests/conformance/test_flagger_stops.py
 
 # the same scenarios and the conformance of the API on a real Kubernetes control plane, built from source at the first time;
 # or on a cluster of yours: make e2e KUBECONFIG=... (only when it is given here: one in the environment is left alone)

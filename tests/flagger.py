@@ -72,11 +72,11 @@ def left(name: str, writes: int, more: Sequence[Row] = (), **analysis: Any) -> L
     return _going_on(flagger.lab, given)
 
 
-def all_left(name: str, points: range) -> Iterator[tuple[int, Lab]]:
+def all_left(name: str, points: Sequence[int]) -> Iterator[tuple[int, Lab]]:
     """What `left` gives after each of these numbers of writes, in their order."""
     given, writes = recording(name)["given"], recording(name)["writes"]
     flagger = _beginning(given)
-    for number, row in enumerate(writes[: points.stop - 1], 1):
+    for number, row in enumerate(writes[: max(points, default=0)], 1):
         flagger.play([row])
         if number in points:
             yield number, _going_on(flagger.lab.copy(), given)

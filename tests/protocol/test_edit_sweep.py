@@ -3,13 +3,13 @@
 SWEEP=all plays each edit in each situation; without it a sample is played, the same one each time.
 """
 
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.protocol import sampling
 from tests.protocol.catalogue import EDITS
 from tests.protocol.edited import play
 from tests.protocol.edits import Edit
@@ -42,7 +42,7 @@ def _first(pairs: list[Pair], side: int) -> Iterator[Pair]:
             yield pair
 
 
-@pytest.mark.parametrize("pair", ALL if os.environ.get("SWEEP") == "all" else sample(), ids=name)
+@pytest.mark.parametrize("pair", ALL if sampling.ALL else sample(), ids=name)
 def test_an_edit_leaves_nobody_without_an_answer_and_arrives_in_the_end(pair: Pair) -> None:
     """At no write of ours nobody, a stranger or too much of a new version answers, and all is as if made anew."""
     story = play(*pair)
