@@ -9,7 +9,7 @@ from functools import partial
 from handlers.errors import BadCanary
 from handlers.rollout import state
 from handlers.rollout.destination import check_kinds, check_there
-from handlers.rollout.identity import Identity, formers, known_identity
+from handlers.rollout.identity import Identity, formers, known_identity, own_workloads
 from handlers.rollout.objects import (
     CANARY,
     DAEMONSET,
@@ -187,11 +187,11 @@ class _Checked:
         if target is None:
             return ()
         sides = sides_of(target, primary, self.around.accepted)
-        before = formers(self.canary, self.known) if self.known else ()
-        own = {ref for one in (self.canary, self.standing, *before) for ref in (one.target, one.primary)}
         there = {
             ref: obj
             for ref, obj in self.objects.items()
             if ref.kind in WORKLOADS and ref.namespace == self.canary.namespace
         }
+        before = formers(self.canary, self.known) if self.known else ()
+        own = own_workloads((self.canary, self.standing), before, there)
         return tuple(filter(None, strangers(self.canary, sides, own, there)))[:1]

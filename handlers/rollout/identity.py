@@ -3,10 +3,12 @@
 With another target, or another Service, it is another canary: what serves goes on serving until the new one can.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from handlers.errors import BadCanary
-from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA, SCALED_OBJECT, SERVICE
+from handlers.rollout.objects import DAEMONSET, DEPLOYMENT, HPA, SCALED_OBJECT, SERVICE, Object, Ref, spec
+from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.spec.target import NAME, SCALER_NAME, Autoscaler
 from handlers.rollout.state import STATE, State
@@ -45,6 +47,14 @@ class Identity:
     def moves(self, other: "Identity") -> bool:
         """Whether traffic has to move to get from one to the other: another scaler alone moves none."""
         return (self.target, self.apex) != (other.target, other.apex)
+
+    def named(self, obj: Object) -> Object:
+        """A Canary, as it is in the cluster, whose spec names these."""
+        kind, name = _parts(self.target)
+        body = obj.get("spec") or {}
+        service = body.get("service")
+        service = {**(service if isinstance(service, Mapping) else {}), "name": self.apex}
+        return {**obj, "spec": {**body, "targetRef": {"kind": _KINDS[kind].name, "name": name}, "service": service}}
 
     def applied(self, canary: Canary) -> Canary:
         """The Canary as if its spec named these."""
@@ -93,3 +103,17 @@ def _scaler(state: State) -> str:
 def formers(canary: Canary, state: State) -> tuple[Canary, ...]:
     """The Canary as it was before each move that is not cleared up yet, oldest first."""
     return tuple(Identity.read(text).applied(canary) for text in state.former)
+
+
+def own_workloads(canaries: Iterable[Canary], former: Iterable[Canary], there: Mapping[Ref, Object]) -> set[Ref]:
+    """The workloads that are a Canary's, by what it is and is going to be, and by what it was before.
+
+    A former target that is to have pods again is nobody's. `there`: the workloads of the namespace.
+    """
+    before = tuple(former)
+    own = {ref for one in canaries for ref in (one.target, one.primary)} | {one.primary for one in before}
+    return own | {one.target for one in before if not _has_pods(there.get(one.target))}
+
+
+def _has_pods(workload: Object | None) -> bool:
+    return workload is not None and not scaled_to_zero(workload) and spec(workload).get("replicas") != 0

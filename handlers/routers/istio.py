@@ -41,8 +41,11 @@ def route(canary: Canary, split: Split, existing: Object | None) -> dict[str, An
     """The VirtualService that splits the traffic.
 
     Of one that we made hosts, gateways and HTTP rules are ours, for TCP its rules. Of one that was there before, all
-    that does not lead to the apex Service stays. Raises nothing: a rollback is written whatever the user says.
+    that does not lead to the apex Service stays; and of any where `spec.service` is not valid. Raises nothing: a
+    rollback is written whatever the user says.
     """
+    if existing is not None and not canary.service.readable:
+        return {**existing, "spec": istio_rules.shared_out(canary, split.weight, spec(existing))}
     new = generated(canary.route_ref, canary, existing)
     kept: dict[str, str] = {}
     if existing is None or owned_by(existing, canary):

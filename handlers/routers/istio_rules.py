@@ -4,7 +4,7 @@ From Flagger's router/istio.go (SetRoutes, getSessionAffinityRouteRules).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handlers.rollout.objects import Object
@@ -32,6 +32,26 @@ def rules(canary: Canary, split: Split) -> dict[str, Any]:
             last["mirrorPercentage"] = {"value": percent}
     first = [_only_canary(canary, canary.testers)] if split.testers and canary.testers else []
     return {"http": [*first, *_sticky(canary, split, weight, last), last]}
+
+
+def shared_out(canary: Canary, weight: int, body: Object) -> dict[str, Any]:
+    """A spec of which every rule that leads to the canary gives it this share and no copies, and is else as it was."""
+    shares = {canary.service.canary: weight, canary.service.primary: FULL - weight}
+
+    def of(rule: Object) -> Object:
+        if canary.service.canary not in sides(canary, rule):
+            return rule
+        route = [_with_share(canary, side, shares) for side in rule["route"]]
+        return {**{key: value for key, value in rule.items() if not key.startswith("mirror")}, "route": route}
+
+    lists = {key: [of(rule) for rule in body.get(key) or ()] for key in ("http", "tcp", "tls") if key in body}
+    return {**body, **lists}
+
+
+def _with_share(canary: Canary, side: Object, shares: Mapping[str, int]) -> Object:
+    host = str((side.get("destination") or {}).get("host", ""))
+    found = [share for name, share in shares.items() if is_service(host, name, canary.namespace)]
+    return {**side, "weight": found[0]} if found else side
 
 
 def stale(canary: Canary, body: Object) -> tuple[str, ...]:

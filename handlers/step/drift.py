@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from handlers.errors import BadCanary
 from handlers.rollout.actions import Action, ApexService, PrimaryScaler, Route, RouteTargets, WorkloadServices
 from handlers.rollout.objects import SERVICE, Ref, labels, merge_patch, spec
 from handlers.rollout.objects.ownership import with_metadata
@@ -34,8 +35,16 @@ def _running(standing: State) -> bool:
 
 
 def _comparable(scene: Scene) -> bool:
-    """Whether all is known that the objects follow from."""
-    return scene.moving is None and scene.found(scene.canary.target) is not None
+    """Whether all is known that the objects follow from; of a target whose pods look like the primary's it is not."""
+    if scene.moving is not None or scene.found(scene.canary.target) is None:
+        return False
+    if scene.canary.target_kind is SERVICE:
+        return True
+    try:
+        behind(scene)
+    except BadCanary:
+        return False
+    return True
 
 
 def outdated(scene: Scene, standing: State) -> Iterator[Ref]:

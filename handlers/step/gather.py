@@ -34,7 +34,6 @@ from handlers.rollout.objects.sides import pod_labels, selects
 from handlers.rollout.objects.workloads import PROMOTED, stopped_by_hand, wrote_replicas
 from handlers.rollout.refusal import rival
 from handlers.rollout.snapshot import Bounds, Cause, CauseKind, Primary, Snapshot, Target
-from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import may_be_held
 from handlers.rollout.state import Intent, State
@@ -45,7 +44,7 @@ from handlers.step.configs import missing_text, read, unread
 from handlers.step.namespaces import read_namespace
 from handlers.step.ports import Config, World
 from handlers.step.scene import UNLISTED, Found, Scene, copies_among, stale_among, token
-from handlers.step.wanted import Wanted, standing
+from handlers.step.wanted import Wanted, declared, standing
 
 
 def gather(  # noqa: PLR0913  each is known to another caller
@@ -64,10 +63,9 @@ def gather(  # noqa: PLR0913  each is known to another caller
         return None
     config = world.config
     known = state.load(annotations(raw))
-    # a rollback must work whatever the analysis says
+    # a rollback must work whatever the spec says
     back = cause.kind is CauseKind.ALERT or goes_back(raw, known)
-    declared = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
-    canary, moving = standing(declared, known)
+    canary, moving = standing(declared(raw, known, config, back=back), known)
     known = _identified(known, canary)
     wanted = Wanted(canary=canary, known=known, router=ROUTERS[config.provider], moving=moving is not None, back=back)
     few, refs = wanted.waiting(), wanted.refs(token(raw), _listed(seen, known, canary, world.now()))

@@ -8,7 +8,7 @@ from functools import partial
 from handlers.errors import BadCanary, Forbidden
 from handlers.rollout.destination import check_kinds, check_there
 from handlers.rollout.due import OUTDATED, WORKLOADS
-from handlers.rollout.identity import formers
+from handlers.rollout.identity import formers, own_workloads
 from handlers.rollout.objects import (
     CANARY,
     DAEMONSET,
@@ -18,10 +18,8 @@ from handlers.rollout.objects import (
     Kind,
     Object,
     Ref,
-    spec,
 )
 from handlers.rollout.objects.adopted import check_services
-from handlers.rollout.objects.daemonsets import scaled_to_zero
 from handlers.rollout.objects.ports import missing_name
 from handlers.rollout.objects.readiness import readiness
 from handlers.rollout.objects.sides import matched, pod_labels, selects, sides_of
@@ -57,7 +55,10 @@ def with_doubts(world: World, scene: Scene) -> Scene:
     if not _in_doubt(scene):
         return replace(scene, snapshot=replace(scene.snapshot, mixed=why))
     who, there = others(world, scene.canary.namespace)
-    at_target, at_primary = _strangers(scene.canary, scene.objects, scene, there)
+    try:
+        at_target, at_primary = _strangers(scene.canary, scene.objects, scene, there)
+    except BadCanary as error:  # of a target that was made anew: its pods look like the primary's
+        at_target, at_primary = str(error), ""
     why = at_target or at_primary or why
     if why and _is_new(scene):
         raise BadCanary(why)
@@ -143,15 +144,8 @@ def _strangers(canary: Canary, objects: Found, scene: Scene, there: dict[Ref, Ob
     if target is None:
         return "", ""
     sides = sides_of(target, primary, scene.options.selector_labels)
-    before = formers(scene.canary, scene.snapshot.known)
-    own = {ref for one in (canary, scene.canary) for ref in (one.target, one.primary)}
-    own |= {one.primary for one in before} | {one.target for one in before if not _has_pods(there.get(one.target))}
+    own = own_workloads((canary, scene.canary), formers(scene.canary, scene.snapshot.known), there)
     return strangers(canary, sides, own, there)
-
-
-def _has_pods(workload: Object | None) -> bool:
-    """Whether a workload is to have any."""
-    return workload is not None and not scaled_to_zero(workload) and spec(workload).get("replicas") != 0
 
 
 def check_adoption(canary: Canary, objects: Found, scene: Scene) -> None:

@@ -8,14 +8,13 @@ from handlers.errors import BadCanary, SerinusError
 from handlers.rollout import state
 from handlers.rollout.objects import CANARY, Object, Ref, annotations, generation, resource_version
 from handlers.rollout.refusal import REFUSED, rival, shown
-from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.state import State
 from handlers.step.gather import goes_back
 from handlers.step.lists import Lists
 from handlers.step.ports import World
 from handlers.step.tell import warn
-from handlers.step.wanted import standing
+from handlers.step.wanted import declared, standing
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def judged(world: World, lists: Lists, ref: Ref) -> Listed:
     try:
         known = state.load(annotations(raw))
         back = goes_back(raw, known)
-        canary = canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
+        canary = declared(raw, known, config, back=back)
     except BadCanary as error:
         return Listed(ref, raw, known, why=str(error))
     others = partial(Ref, CANARY, ref.namespace)

@@ -3,15 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from handlers.errors import BadCanary
 from handlers.rollout.identity import Identity, formers, known_identity
-from handlers.rollout.objects import SERVICE, Ref
+from handlers.rollout.objects import SERVICE, Object, Ref
+from handlers.rollout.spec import canary as canaries
 from handlers.rollout.spec.canary import Canary
 from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
 from handlers.routers.router import Router
+from handlers.step.ports import Config
 from handlers.step.scene import UNSEEN, key
 
 _ANALYSED = (Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION)
+
+
+def declared(raw: Object, known: State | None, config: Config, *, back: bool) -> Canary:
+    """What a Canary's spec says; a step `back` goes by the names of before where these are not valid any more.
+
+    Raises BadCanary.
+    """
+    try:
+        return canaries.parse(raw, scale=config.scale, provider=config.provider, lenient=back)
+    except BadCanary:
+        before = known_identity(known) if back and known else None
+        if before is None:
+            raise
+        return canaries.parse(before.named(raw), scale=config.scale, provider=config.provider, lenient=True)
 
 
 def standing(declared: Canary, known: State | None) -> tuple[Canary, Canary | None]:

@@ -122,6 +122,17 @@ OF_THE_CANARY = (
     Edit("revert-on-deletion", "nothing yet", canary(revertOnDeletion=True)),
     Edit("progress-deadline", "less patience", canary(progressDeadlineSeconds=60)),
     Edit("provider", "refused, and nothing stops serving", canary(provider="linkerd")),
+    *(
+        Edit(f"{name}-wrong", "refused, and nothing stops serving", edit, undone=True)
+        for name, edit in (
+            ("metrics-server", canary(metricsServer="no address")),
+            ("progress-deadline", canary(progressDeadlineSeconds=-1)),
+            ("target-name", canary(targetRef={"name": "Not_A_Name"})),
+            ("service-name", service(name="Not_A_Name")),
+            ("service-port", service(port=99999)),
+            ("service-delegation", service(delegation=True, hosts=["app.example.com"])),
+        )
+    ),
     Edit("metrics-server", "another Prometheus", canary(metricsServer="http://other:9090")),
     Edit(
         "ingress-ref",

@@ -143,13 +143,13 @@ def shares(lab: Lab) -> tuple[int, int]:
 
 def reached(lab: Lab) -> bool:
     """Whether any request gets to the canary: by weight, by a header, by a cookie or as a copy."""
-    sent = any(side.get("weight", 100) and _to_canary(side) for rule in _rules(lab) for side in rule["route"])
+    sent = any(side.get("weight", 100) and _to_canary(side) for rule in _rules(lab) for side in rule.get("route") or ())
     return sent or any("mirror" in rule for rule in _rules(lab))
 
 
 def _rules(lab: Lab) -> list[Object]:
     route = lab.get(ROUTE)
-    return list(route["spec"]["http"]) if route else []
+    return [rule for key in ("http", "tcp") for rule in route["spec"].get(key) or ()] if route else []
 
 
 def _to_canary(side: Object) -> bool:

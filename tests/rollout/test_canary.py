@@ -149,8 +149,8 @@ def test_the_time_scale_divides_durations() -> None:
     assert (canary.analysis.interval, canary.progress_deadline) == (seconds(1), seconds(10))
 
 
-def test_a_rollback_needs_no_valid_analysis() -> None:
-    """Leniently read, an invalid analysis is an empty one, a scaler none; everything else must still be right."""
+def test_a_rollback_needs_no_valid_spec() -> None:
+    """Leniently read, what is invalid is as if it was not there; only the target must have a name."""
     broken = canary_object(analysis={"stepWeight": "ten"})
     assert parse(broken, lenient=True).analysis == Analysis()
     with pytest.raises(BadCanary):
@@ -158,6 +158,16 @@ def test_a_rollback_needs_no_valid_analysis() -> None:
     assert parse(canary_object(autoscalerRef={"kind": "VPA", "name": "a"}), lenient=True).autoscaler is None
     with pytest.raises(BadCanary):
         parse(canary_object(targetRef={}), lenient=True)
+    wrong: dict[str, Any] = {
+        "provider": "linkerd",
+        "metricsServer": "no address",
+        "progressDeadlineSeconds": -1,
+        "suspend": "yes",
+    }
+    assert parse(canary_object(**wrong), lenient=True) == parse(canary_object())
+    assert parse(canary_object(service={"port": 99999}), lenient=True).service == CanaryService(
+        apex="podinfo", port=0, readable=False
+    )
     assert parse(canary_object(), lenient=True) == parse(canary_object())
 
 

@@ -83,3 +83,13 @@ def test_a_state_of_an_earlier_version_has_the_identity_of_what_it_saw(state: St
     """So that an edit that comes together with this version is noticed."""
     found = known_identity(replace(state, phase=Phase.SUCCEEDED))
     assert (str(found) if found else None) == expected
+
+
+def test_a_spec_names_what_was_before() -> None:
+    """For a rollback, where the names that it has are not valid; all else stays."""
+    obj = {"metadata": {"name": "a"}, "spec": {"targetRef": {"name": "Not_A_Name"}, "service": {"port": 80}}}
+    assert Identity.read("daemonsets/web|shop").named(obj)["spec"] == {
+        "targetRef": {"kind": "DaemonSet", "name": "web"},
+        "service": {"port": 80, "name": "shop"},
+    }
+    assert Identity.read("daemonsets/web|shop").named({"spec": {"service": 1}})["spec"]["service"] == {"name": "shop"}

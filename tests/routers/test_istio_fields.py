@@ -1,10 +1,13 @@
 """What `spec.service` says, in Istio's objects."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from handlers.errors import BadCanary
+from handlers.rollout.weights import Split
+from handlers.routers import istio
 from tests.routers.istio_objects import canary, routed, rule
 
 
@@ -112,3 +115,15 @@ def test_a_delegate_with_gateways_is_refused() -> None:
     """
     with pytest.raises(BadCanary, match=r"spec\.service\.delegation"):
         canary(delegation=True, gateways=["istio/public-gateway", "mesh"])
+
+
+def test_of_a_service_that_is_not_valid_only_the_weights_are_known() -> None:
+    """A rollback changes these, and leaves all else of the route as it is."""
+    rules = routed(canary(), 40, False, None)
+    foreign = {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new"}}
+    shared = {**rule(rules), "timeout": "7s", "mirror": {"host": "podinfo-canary"}, "mirrorPercentage": {"value": 5}}
+    unclear = replace(canary(), service=replace(canary().service, readable=False))
+    there = {**rules, "spec": {**rules["spec"], "http": [foreign, shared]}}
+    made = istio.route(unclear, Split(weight=0), there)
+    assert made["spec"]["http"] == [foreign, {**rule(routed(canary(), 0, False, None)), "timeout": "7s"}]
+    assert {**made, "spec": {**made["spec"], "http": there["spec"]["http"]}} == there

@@ -227,16 +227,25 @@ def test_a_service_finds_the_old_pods_of_a_primary_until_all_are_new() -> None:
     assert len(selector(lab, "app-primary")) == 2
 
 
-@pytest.mark.parametrize("replaced", [labelled("app", {"app": "app-primary"})], ids=["the primary's own labels"])
-def test_a_target_that_looks_like_its_primary_is_refused(replaced: dict[str, Any]) -> None:
-    """Nobody could tell their pods apart."""
-    lab = new_lab()
-    look(lab, 4)
+@pytest.mark.parametrize("weight", [0, 40], ids=["at rest", "in a run"])
+def test_a_target_that_looks_like_its_primary_is_refused(weight: int) -> None:
+    """Nobody could tell their pods apart; a share that its Service leads nowhere goes to the primary."""
+    lab = at(new_lab(), "Progressing", weight) if weight else new_lab()
+    look(lab, 4 if not weight else 1)
     lab.delete(DEPLOYMENT, "app")
-    lab.create(DEPLOYMENT, replaced)
+    lab.create(DEPLOYMENT, labelled("app", {"app": "app-primary"}, "app:v2"))
     look(lab, 3)
     assert "cannot be told apart" in refused(lab)
     assert (lab.weights, answering(lab, "app-primary")) == ((100, 0), ["app", "app-primary"])
+
+
+def test_a_rollback_does_not_ask_whether_a_target_looks_like_its_primary() -> None:
+    """It reads what there is, and goes to the side that has pods."""
+    lab = at(new_lab(), "Progressing", 40)
+    lab.delete(DEPLOYMENT, "app")
+    lab.create(DEPLOYMENT, labelled("app", {"app": "app-primary"}, "app:v2"))
+    lab.step(an_alert(lab.clock.moment))
+    assert (lab.weights, lab.phase) == ((100, 0), "Failed")
 
 
 def keeps_away(labels: dict[str, str]) -> dict[str, Any]:

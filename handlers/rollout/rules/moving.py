@@ -62,8 +62,7 @@ def moving(s: Snapshot, _: Findings) -> Decision:
     if not drained(s.known, s.now, s.canary.analysis.interval):
         return nothing(s, "wait until every mesh has heard that no request goes to the canary")
     assert s.destination  # noqa: S101  the stage says so
-    serves = s.primary_text if s.primary else s.target_text
-    text = f"Moving {s.name}: {_names(s)}; {serves} goes on serving until the new primary is ready"
+    text = f"Moving {s.name}: {_names(s)}; what serves goes on serving until the new primary is ready"
     before, apex = Identity.of(s.canary), s.canary.service.apex
     called = tuple(name for name in s.known.apexes if name != s.destination.service.apex)
     state = stepped(

@@ -1,10 +1,10 @@
 """A Canary `flagger.app/v1beta1` as frozen dataclasses; every mistake is named by its field."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from handlers.errors import BadCanary
 from handlers.rollout.objects import CANARY, DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, Kind, Object, Ref, metadata
@@ -12,6 +12,8 @@ from handlers.rollout.spec import analysis, strategy
 from handlers.rollout.spec.analysis import Analysis
 from handlers.rollout.spec.fields import Field
 from handlers.rollout.spec.target import LONGEST, NAME, Autoscaler, autoscaler, target
+
+T = TypeVar("T")
 
 PROGRESS_DEADLINE = 600
 """Seconds; Flagger's default, `v1beta1.ProgressDeadlineSeconds`."""
@@ -30,7 +32,11 @@ class CustomMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryService:
-    """`spec.service`: how Services and routes are made. Istio's own parts stay as they are written."""
+    """`spec.service`: how Services and routes are made. Istio's own parts stay as they are written.
+
+    `readable`: it is valid. One that is not has only its names, for a rollback, which changes the weights and nothing
+    else of the route that there is.
+    """
 
     apex: str
     port: int
@@ -56,6 +62,7 @@ class CanaryService:
     canary_metadata: CustomMetadata = CustomMetadata()
     unmanaged_labels: tuple[str, ...] = ()
     unmanaged_annotations: tuple[str, ...] = ()
+    readable: bool = True
 
     @property
     def tcp(self) -> bool:
@@ -135,19 +142,20 @@ class Canary:
 
 
 def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bool = False) -> Canary:
-    """Read a Canary. `scale` divides its durations; `lenient` takes an invalid analysis for an empty one,
-    for a rollback must work whatever the analysis says. Raises BadCanary.
+    """Read a Canary. `scale` divides its durations; `lenient` takes an invalid field for one that is not there, all but
+    the name of the target, for a rollback must work whatever the spec says. Raises BadCanary.
     """
-    meta = metadata(obj)
-    spec = Field(obj.get("spec"), "spec")
+    meta, spec, unless = metadata(obj), Field(obj.get("spec"), "spec"), _Unless(lenient)
     namespace = str(meta.get("namespace", ""))
-    _provider(spec["provider"], provider)
+    unless.bad(lambda: _provider(spec["provider"], provider), None)
     written = spec["analysis"] if spec["analysis"].value is not None else spec["canaryAnalysis"]
-    skip = written.value is None or spec["skipAnalysis"].flag()
+    skip = written.value is None or unless.bad(spec["skipAnalysis"].flag, otherwise=False)
     kind, name = target(spec["targetRef"])
-    service = _service(spec["service"], kind, name)
-    judged = _analysis(written, namespace, service, stepped=not skip, scale=scale, lenient=lenient)
-    annotations = dict(meta.get("annotations") or {})
+    service = unless.bad(lambda: _service(spec["service"], kind, name), _unreadable(name))
+    stepped = not skip
+    judged = unless.bad(lambda: _analysis(written, namespace, service, stepped=stepped, scale=scale), Analysis())
+    annotations, seconds = dict(meta.get("annotations") or {}), spec["progressDeadlineSeconds"]
+    deadline = unless.bad(lambda: seconds.whole(PROGRESS_DEADLINE, 0, 10**8), PROGRESS_DEADLINE)
     return Canary(
         namespace=namespace,
         name=str(meta.get("name", "")),
@@ -157,43 +165,46 @@ def parse(obj: Object, *, scale: float = 1, provider: str = "istio", lenient: bo
         finalizers=tuple(meta.get("finalizers") or ()),
         target_name=name,
         target_kind=kind,
-        autoscaler=_autoscaler(spec["autoscalerRef"], kind, lenient=lenient),
+        autoscaler=unless.bad(lambda: autoscaler(spec["autoscalerRef"], kind), None),
         service=service,
         analysis=judged,
-        metrics_server=spec["metricsServer"].url() if spec["metricsServer"].text() else "",
-        ingress=spec["ingressRef"]["name"].text(name),
-        route=spec["routeRef"]["name"].text(name),
-        progress_deadline=timedelta(seconds=spec["progressDeadlineSeconds"].whole(PROGRESS_DEADLINE, 0, 10**8)) / scale,
+        metrics_server=unless.bad(lambda: spec["metricsServer"].url() if spec["metricsServer"].text() else "", ""),
+        ingress=unless.bad(lambda: spec["ingressRef"]["name"].text(name), name),
+        route=unless.bad(lambda: spec["routeRef"]["name"].text(name), name),
+        progress_deadline=timedelta(seconds=deadline) / scale,
         skip_analysis=skip,
-        suspend=spec["suspend"].flag(),
-        revert_on_deletion=spec["revertOnDeletion"].flag(),
+        suspend=unless.bad(spec["suspend"].flag, otherwise=False),
+        revert_on_deletion=unless.bad(spec["revertOnDeletion"].flag, otherwise=False),
         annotations=annotations,
         testers=() if lenient else strategy.testers(annotations, judged, service.match, tcp=service.tcp),
         total=None if lenient else strategy.total(annotations),
     )
 
 
-def _analysis(  # noqa: PLR0913  each says something else about how it is read
-    spec: Field, namespace: str, service: CanaryService, *, stepped: bool, scale: float, lenient: bool
-) -> Analysis:
-    try:
-        parsed = analysis.parse(spec, namespace, stepped=stepped, scale=scale)
-        parsed = replace(parsed, mirror=parsed.mirror or service.mirror)
-        strategy.check(parsed, spec.path, service.match, tcp=service.tcp)
-    except BadCanary:
-        if lenient:
-            return Analysis()
-        raise
+@dataclass(frozen=True, slots=True)
+class _Unless:
+    """Reads a field; where that is lenient, an invalid one is taken for something else."""
+
+    lenient: bool
+
+    def bad(self, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except BadCanary:
+            if self.lenient:
+                return otherwise
+            raise
+
+
+def _unreadable(target: str) -> CanaryService:
+    return CanaryService(apex=target, port=0, readable=False)
+
+
+def _analysis(spec: Field, namespace: str, service: CanaryService, *, stepped: bool, scale: float) -> Analysis:
+    parsed = analysis.parse(spec, namespace, stepped=stepped, scale=scale)
+    parsed = replace(parsed, mirror=parsed.mirror or service.mirror)
+    strategy.check(parsed, spec.path, service.match, tcp=service.tcp)
     return parsed
-
-
-def _autoscaler(spec: Field, scaled: Kind, *, lenient: bool) -> Autoscaler | None:
-    try:
-        return autoscaler(spec, scaled)
-    except BadCanary:
-        if lenient:
-            return None
-        raise
 
 
 def _provider(spec: Field, default: str) -> None:
