@@ -60,6 +60,22 @@ def test_a_port_is_known_by_its_number() -> None:
     assert [(port["name"], port["port"], port["nodePort"]) for port in ports(lab)] == [("http", 80, 31517)]
 
 
+def test_a_discovered_port_leaves_a_name_that_another_port_of_an_adopted_service_has() -> None:
+    """Clients may call that one by its name: it stays at every look, and the new one has its number in its own."""
+    deployment = a_deployment()
+    containers = [{"name": "grpc", "containerPort": 9001}, {"name": "metrics", "containerPort": 9002}]
+    deployment["spec"]["template"]["spec"]["containers"][0]["ports"] = containers
+    lab = served(HTTP, GRPC, canary=a_canary(service={"port": 80, "targetPort": 8080, "portDiscovery": True}))
+    lab.edit("apps/v1/deployments/app", {"spec": {"template": deployment["spec"]["template"]}})
+    look(lab, 4)
+    assert {(port["name"], port["port"]) for port in ports(lab)} == {
+        ("http", 80),
+        ("grpc", 9000),
+        ("grpc-9001", 9001),
+        ("metrics", 9002),
+    }
+
+
 def test_a_port_without_a_name_gets_one_beside_others() -> None:
     """The API server wants names where there are several."""
     lab = served({"port": 8443, "targetPort": 8443})

@@ -23,12 +23,12 @@ def adopted_ports(ports: list[Port], existing: list[Object]) -> list[Object]:
     new: list[Object] = []
     for index, port in enumerate(ports):
         same = [one for one in existing if place(one) == place(port)]
-        named = [one for one in existing if one.get("name") == port["name"]]
-        if same or index == 0:
-            old: Object = [*same, *named, {}][0]
-            new.append({**old, **port})
+        named = [one for one in existing if one.get("name") == port["name"] and place(one) != place(port)]
+        if index == 0:
+            new.append({**[*same, *named, {}][0], **port})
         else:
-            new.append({**port, "name": f"{port['name']}-{port['port']}"} if named else port)
+            name = f"{port['name']}-{port['port']}" if named else port["name"]
+            new.append({**(same[0] if same else {}), **port, "name": name})
     places, names = {place(port) for port in new}, {port["name"] for port in new}
     foreign = (one for one in existing if place(one) not in places and one.get("name") not in names)
     new += [one if one.get("name") else {**one, "name": f"port-{one['port']}"} for one in foreign]
