@@ -90,13 +90,14 @@ def test_narrower_rules_stay_within_the_users_match(spec: Canary, split_: dict[s
     assert len(http) == 5
 
 
-def test_a_rule_for_cookies_goes_with_the_rule_that_it_stands_before() -> None:
-    """Rules of ours are taken out as they were put in, and the owner's stay where they are."""
-    spec = canary(sessionAffinity=COOKIE)
-    sticky = at(50, there(LEGACY, API, APEX), spec, cookie="flagger-cookie=abc")
-    http = at(0, sticky, spec)["spec"]["http"]
-    assert [shares(rule) for rule in http] == [shares(LEGACY), split(0), split(0)]
-    assert [rule.get("match") for rule in http] == [LEGACY["match"], API["match"], None]
+def test_narrower_rules_are_read_with_the_one_that_they_stand_before() -> None:
+    """An A/B test is seen by its matched rule, and a cookie that is being taken back by the rule for who has it."""
+    test = canary(iterations=3, match=[INSIDER])
+    live = at(100, there(LEGACY, API), test, matched=True)
+    assert istio.weights(test, live) == Weights(0, 100, matched=True)
+    sticky = canary(sessionAffinity=COOKIE)
+    live = at(0, there(LEGACY, API), sticky, previous_cookie="flagger-cookie=abc")
+    assert istio.cookies(sticky, live).previous == "flagger-cookie=abc"
 
 
 def test_nobody_stays_on_a_primary_that_has_no_share() -> None:

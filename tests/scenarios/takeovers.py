@@ -38,7 +38,7 @@ class Watch:
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self.began = lab, lab.clock()
-        self.weight, self.asked = share(lab), 0
+        self.weight, self.asked, self._seen = share(lab), 0, -1
         lab.cluster.after = self._after
 
     def to_the_end(self, limit: int = 60) -> None:
@@ -58,6 +58,10 @@ class Watch:
 
     def traffic_has_pods(self) -> None:
         """Each side that has traffic has pods (invariant 1)."""
+        revision = self.lab.api.store.revision
+        if revision == self._seen:
+            return
+        self._seen = revision
         now = routed(self.lab)
         if now is None:
             return
