@@ -53,6 +53,7 @@ class Stage(Enum):
     FIRST_STEP = "first step"
     MIRRORED = "mirroring"
     NEXT_STEP = "next step"
+    UNEARNED = "weight not earned yet"
     LAST_STEP = "last step"
     FIRST_ITERATION = "first iteration"
     NEXT_ITERATION = "next iteration"

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from handlers.rollout import commands, facts, hearing
+from handlers.rollout.advancing import iterating, weighted
 from handlers.rollout.commands import UNDECIDED
 from handlers.rollout.snapshot import CauseKind, Snapshot
-from handlers.rollout.spec.canary import FINALIZER, Canary
+from handlers.rollout.spec.canary import FINALIZER
 from handlers.rollout.stage import Stage
 from handlers.rollout.state import Intent, Phase, State
 from handlers.rollout.timing import drained, due
-from handlers.rollout.weights import FULL, highest
+from handlers.rollout.weights import FULL
 
 HOLD = "hold: "
 """What `State.waiting` begins with while something holds the canary."""
@@ -125,6 +126,7 @@ _HOLDS: Mapping[Stage, Stage] = {
     Stage.FIRST_ITERATION: Stage.HELD_EARLY,
     Stage.MIRRORED: Stage.HELD,
     Stage.NEXT_STEP: Stage.HELD,
+    Stage.UNEARNED: Stage.HELD,
     Stage.NEXT_ITERATION: Stage.HELD,
     Stage.SWITCH: Stage.HELD,
     Stage.LAST_ITERATION: Stage.HELD,
@@ -252,7 +254,7 @@ def _analysed(s: Snapshot, state: State) -> Stage:
         return Stage.SKIP_ANALYSIS
     if facts.waits_for_primary(s, state):
         return Stage.PRIMARY_NOT_READY
-    return _iterating(s.canary, state) if s.canary.analysis.iterations else _weighted(s.canary, state)
+    return iterating(s.canary, state) if s.canary.analysis.iterations else weighted(s.canary, state)
 
 
 def _unready(s: Snapshot, state: State) -> Stage:
@@ -263,27 +265,6 @@ def _unready(s: Snapshot, state: State) -> Stage:
     if state.failed >= s.canary.analysis.threshold:
         return Stage.THRESHOLD
     return Stage.STARTING if due(state, s.now, s.canary.analysis.interval) else Stage.CANARY_NOT_READY
-
-
-def _weighted(canary: Canary, state: State) -> Stage:
-    if state.phase is Phase.WAITING_PROMOTION and not state.iterations:
-        return Stage.WAITING_PROMOTION
-    if state.weight >= highest(canary.analysis):
-        return Stage.LAST_STEP
-    if state.weight:
-        return Stage.NEXT_STEP
-    return Stage.MIRRORED if state.mirrored else Stage.FIRST_STEP
-
-
-def _iterating(canary: Canary, state: State) -> Stage:
-    """Counted in iterations (scheduler.go, runAB, runBlueGreen); what was begun by weights goes on from where it is."""
-    if state.iterations < canary.analysis.iterations or (canary.analysis.match and not state.weight):
-        begun = state.iterations or state.weight or state.mirrored
-        return Stage.NEXT_ITERATION if begun else Stage.FIRST_ITERATION
-    # a gate that closes after the switch lets the last iteration come again, and the switch (runConfirmPromotionHooks)
-    if not canary.analysis.match and (state.weight < FULL or state.iterations == canary.analysis.iterations):
-        return Stage.SWITCH
-    return Stage.LAST_ITERATION
 
 
 def _promoting(s: Snapshot, state: State) -> Stage:

@@ -141,6 +141,9 @@ TABLE: Mapping[Stage, Row] = {
         Intent.RAISE,
     ),
     Stage.NEXT_STEP: Row(advance.step_up, "next weight", (*_CHECKS, Ask.CONFIRM_TRAFFIC_INCREASE), Intent.RAISE),
+    Stage.UNEARNED: Row(
+        advance.earn, "keep the weight, until as many checks have passed as lead to it", _CHECKS, Intent.RAISE
+    ),
     Stage.LAST_STEP: Row(
         advance.last_step,
         "copy to the primary → Promoting; else → WaitingPromotion",
@@ -238,7 +241,7 @@ _BUILTIN = (SUCCESS_RATE, DURATION)
 
 def decide(s: Snapshot, stage: Stage, findings: Sequence[Finding]) -> Decision:
     """What this step does. Total: every snapshot and every set of findings has a decision."""
-    decision = healing.with_declared(s, TABLE[stage].rule(s, findings), stage)
+    decision = hold.with_doubt(s, healing.with_declared(s, TABLE[stage].rule(s, findings), stage))
     if s.state or not s.inherited or decision.untouched or stage is Stage.TAKEN_OVER:
         return decision
     # an alert was the first thing that was heard of it

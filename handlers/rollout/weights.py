@@ -66,6 +66,14 @@ def following(analysis: Analysis, weight: int) -> int:
     return min(next(above, FULL), highest(analysis))
 
 
+def steps_to(analysis: Analysis, weight: int) -> int:
+    """How many weights a canary has come through when it has this one, this one included."""
+    count, reached = 0, 0
+    while reached < min(weight, highest(analysis)):
+        count, reached = count + 1, following(analysis, reached)
+    return count
+
+
 def after_promotion_step(analysis: Analysis, weight: int) -> int:
     """The canary's weight after one step back to the primary (scheduler.go, runPromotionTrafficShift)."""
     return max(0, weight - analysis.step_weight_promotion) if analysis.step_weight_promotion else 0

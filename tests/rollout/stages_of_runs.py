@@ -104,9 +104,19 @@ RUNS = [
     (Stage.LAST_STEP, "and made again by the promotion", a_snapshot(weight=100, primary=None)),
     (Stage.GIVEN_BACK, "a weight that nobody has earned", a_snapshot(state=a_state(weight=100, predecessors=True))),
     (
-        Stage.LAST_STEP,
+        Stage.UNEARNED,
         "while the primary cannot take it",
-        a_snapshot(state=a_state(weight=100, predecessors=True), primary=None),
+        a_snapshot(state=a_state(weight=100, predecessors=True, iterations=3), primary=None),
+    ),
+    (
+        Stage.LAST_STEP,
+        "which is as many checks as lead to it",
+        a_snapshot(state=a_state(weight=100, predecessors=True, iterations=4), primary=None),
+    ),
+    (
+        Stage.NEXT_STEP,
+        "of a first weight that needs none",
+        a_snapshot(state=a_state(weight=10, predecessors=True), primary=a_primary(exceeded=True, ready=False)),
     ),
     (Stage.FIRST_STEP, "nothing on the canary yet", a_snapshot(PROGRESSING)),
     (Stage.FIRST_STEP, "routes astray or not", a_snapshot(PROGRESSING, routes=STRAY)),

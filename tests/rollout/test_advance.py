@@ -118,8 +118,19 @@ def test_c4_a_push_after_a_failed_promotion_keeps_the_good_canary() -> None:
     decision = decided(a_snapshot(state=failed, target=a_target(NEWER), primary=broken))
     assert decision.actions == (ScaleUp(),)
     assert (decision.state.weight, decision.state.revision, decision.state.promoted) == (100, NEWER, NEW)
-    held = a_snapshot(state=replace(decision.state, stepped=NOW - seconds(60)), target=a_target(NEWER), primary=broken)
+    state = decision.state
+    for checks in range(1, 5):  # as many as lead to the highest weight, and one that holds it
+        held = a_snapshot(state=replace(state, stepped=NOW - seconds(60)), target=a_target(NEWER), primary=broken)
+        assert decided(held, BAD).state.weight == 100
+        earned = decided(held, GOOD)
+        assert (earned.actions, earned.told) == (
+            (Route(100),),
+            f"keep the weight: {checks} of 4 checks passed that lead to it",
+        )
+        state = earned.state
+    held = a_snapshot(state=replace(state, stepped=NOW - seconds(60)), target=a_target(NEWER), primary=broken)
     assert decided(held, GOOD).actions == (Route(100), CopyToPrimary(NEWER))
+    assert decided(held, GOOD).told == "promote: weight 100 % has held"
 
 
 def test_the_first_step_begins_the_analysis() -> None:

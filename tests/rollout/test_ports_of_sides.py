@@ -33,6 +33,9 @@ WEB, WEB_NEW = {"name": "web", **OLD}, {"name": "web", **NEW}
         pytest.param("web", [WEB_NEW], [OLD], 8080, 8080, id="a name that only the new version has"),
         pytest.param(9090, [OLD, NEW], [OLD], None, 9090, id="another port, which only the new version has"),
         pytest.param(9090, [NEW], [OLD], 7070, 8080, id="the Service leads to neither"),
+        pytest.param("wbe", [WEB_NEW], [WEB], "web", "web", id="a name that nobody has leads nowhere"),
+        pytest.param("wbe", [WEB_NEW], [WEB], 8080, 8080, id="nor does it where a number was said"),
+        pytest.param("wbe", [WEB], [WEB], None, "wbe", id="there is nothing to keep"),
     ],
 )
 def test_the_port_of_a_side(
@@ -42,6 +45,12 @@ def test_the_port_of_a_side(
     service = canary(port=80, targetPort=wanted).service
     existing = [] if there is None else [{"name": "http", "port": 80, "targetPort": there}]
     assert target_port(service, listening(*target), listening(*primary), existing) == expected
+
+
+def test_the_service_of_the_target_keeps_its_port_as_well() -> None:
+    """The name that the spec says by mistake would lead nobody to the canary either; a new one of the port is found."""
+    service, target = canary(port=80, portName="web", targetPort="wbe").service, listening(WEB)
+    assert target_port(service, target, target, [{"name": "http", "port": 80, "targetPort": 8080}]) == 8080
 
 
 def test_another_container_says_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from handlers.rollout.spec.analysis import Analysis
-from handlers.rollout.weights import after_promotion_step, following, highest
+from handlers.rollout.weights import after_promotion_step, following, highest, steps_to
 from tests.rollout.strategies import WEIGHTS, analyses
 
 
@@ -98,3 +98,18 @@ def test_promotion_steps_fall(analysis: Analysis, weight: int) -> None:
     """Each step of a promotion takes weight from the canary until it has none."""
     after = after_promotion_step(analysis, weight)
     assert 0 <= after < max(weight, 1)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "weight", "steps"),
+    [
+        pytest.param(Analysis(step_weight=10, max_weight=50), 0, 0, id="nothing yet"),
+        pytest.param(Analysis(step_weight=10, max_weight=50), 10, 1, id="the first"),
+        pytest.param(Analysis(step_weight=10, max_weight=50), 100, 5, id="more than it may have"),
+        pytest.param(Analysis(step_weight=20, max_weight=50), 45, 3, id="the last is what is left"),
+        pytest.param(Analysis(step_weights=(5, 30, 90)), 30, 2, id="a list"),
+    ],
+)
+def test_a_weight_stands_for_the_steps_that_lead_to_it(analysis: Analysis, weight: int, steps: int) -> None:
+    """Each of them but the first has been let go by a passed check."""
+    assert steps_to(analysis, weight) == steps

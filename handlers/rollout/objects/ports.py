@@ -44,16 +44,25 @@ def ports_of(
 def target_port(service: CanaryService, target: Object, side: Object | None, existing: Iterable[Object]) -> int | str:
     """Where requests go on the pods of a side.
 
-    A primary that does not declare the port that the spec names, while the target does, still listens where it did.
+    A primary that does not declare the port that the spec names, while the target does, still listens where it did. A
+    name that nobody declares leads nowhere, so the Service stays as it is; a number may be listened on all the same.
     """
     wanted = service.target_port or service.port
-    if side is None or side is target or _declares(side, wanted) or not _declares(target, wanted):
+    if side is None or _declares(side, wanted):
         return wanted
-    named = (port.get("targetPort") for port in existing if port.get("name") == service.port_name)
-    before: int | str | None = next(named, None)
+    declared = _declares(target, wanted)
+    if not isinstance(wanted, str) and (side is target or not declared):
+        return wanted
+    same = (
+        port
+        for key, value in (("name", service.port_name), ("port", service.port))
+        for port in existing
+        if port.get(key) == value
+    )
+    before: int | str | None = next((port.get("targetPort") for port in same), None)
     if before is not None and _declares(side, before):
         return before
-    return _counterpart(target, side, wanted) or wanted
+    return (_counterpart(target, side, wanted) if declared else 0) or wanted
 
 
 def missing_name(service: CanaryService, target: Object) -> str:

@@ -18,7 +18,7 @@ from handlers.rollout.decision import (
 from handlers.rollout.rules.forbidden import held, seen_at_start, telling
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.state import Intent, Message, Phase, State
-from handlers.rollout.weights import FULL, following, highest
+from handlers.rollout.weights import FULL, following, steps_to
 from handlers.rollout.wording import copying, of_findings
 
 
@@ -89,8 +89,27 @@ def step_up(s: Snapshot, findings: Findings) -> Decision:
         told=told,
         intent=Intent.RAISE,
         actions=(Route(weight, mirrored),),
-        state=_advanced(s, phase=Phase.PROGRESSING, weight=weight, mirrored=mirrored, iterations=0),
+        state=_advanced(s, phase=Phase.PROGRESSING, weight=weight, mirrored=mirrored, iterations=0, predecessors=False),
         messages=(*telling(s, findings, begun), normal(s.known.phase, text)),
+        findings=tuple(findings),
+    )
+
+
+def earn(s: Snapshot, findings: Findings) -> Decision:
+    """A weight that the canary got because nobody else could serve: no promotion, and no more of it, before as many
+    checks have passed as on the way there.
+    """
+    if stop := held(s, findings):
+        return stop
+    count, needed = s.known.iterations + 1, steps_to(s.canary.analysis, s.known.weight) - 1
+    text = f"Canary {s.name} has passed {count} of the {needed} checks that lead to weight {s.known.weight}"
+    earned = count >= needed
+    return Decision(
+        told=f"keep the weight: {count} of {needed} checks passed that lead to it",
+        intent=Intent.RAISE,
+        actions=(Route(s.known.weight),),
+        state=_advanced(s, iterations=0 if earned else count, predecessors=not earned),
+        messages=(*telling(s, findings), normal(s.known.phase, text)),
         findings=tuple(findings),
     )
 
@@ -193,7 +212,7 @@ def last_step(s: Snapshot, findings: Findings) -> Decision:
         return stop
     analysis = s.canary.analysis
     passed = f"{analysis.iterations} iterations have passed"
-    return _copy(s, findings, f"promote: {passed if analysis.iterations else f'weight {highest(analysis)} % has held'}")
+    return _copy(s, findings, f"promote: {passed if analysis.iterations else f'weight {s.known.weight} % has held'}")
 
 
 def _copy(s: Snapshot, findings: Findings, told: str) -> Decision:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from handlers.rollout.checks import Findings
-from handlers.rollout.decision import Decision, counted, normal, settle, stepped, waiting
+from handlers.rollout.decision import Decision, counted, normal, settle, stepped, waiting, warning
+from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.rules.forbidden import held
 from handlers.rollout.rules.rollback import as_it_is
 from handlers.rollout.snapshot import Snapshot
@@ -59,4 +60,15 @@ def _held_before(s: Snapshot, stop: Decision) -> Decision:
 def _said(s: Snapshot) -> tuple[Message, ...]:
     if s.known.waiting == f"{HOLD}{s.hold}":
         return ()
-    return (normal(s.known.phase, f"Halt {s.name} advancement {s.hold}"),)
+    kind = warning if s.mixed else normal
+    return (kind(s.known.phase, f"Halt {s.name} advancement {s.hold}"),)
+
+
+def with_doubt(s: Snapshot, decision: Decision) -> Decision:
+    """The decision, with a warning of why nothing may go forward any more; once, in whatever phase."""
+    told = shown(s.mixed) == s.canary.annotations.get(REFUSED, "") or any(
+        s.mixed in one.text for one in decision.messages
+    )
+    if not s.mixed or told or decision.untouched or decision.refused:
+        return decision
+    return replace(decision, messages=(*decision.messages, warning(decision.state.phase, s.mixed)))

@@ -78,7 +78,7 @@ def moving(s: Snapshot, _: Findings) -> Decision:
         former=_without(s, (*s.known.former, str(before))),
         apexes=called if apex == s.destination.service.apex else tuple(dict.fromkeys((*called, apex))),
     )
-    actions = (ScaleToZero(),) if leftover(s) and not s.carried else ()
+    actions = (ScaleToZero(),) if leftover(s) and not s.reached else ()
     said = (normal(state.phase, text),)
     return Decision(told=text, intent=Intent.CANCEL, actions=actions, state=state, messages=said)
 
