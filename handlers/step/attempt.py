@@ -4,11 +4,11 @@ The order of claims, fences and writes is the protocol: docs/protocol.md names i
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from handlers.errors import Conflict, Held
+from handlers.errors import BadCanary, Conflict, Held
 from handlers.rollout import history, state
 from handlers.rollout.announcement import announcement
 from handlers.rollout.checks import Check, HookCheck
@@ -21,18 +21,17 @@ from handlers.rollout.projection import project
 from handlers.rollout.refusal import REFUSED, shown
 from handlers.rollout.runs import counted
 from handlers.rollout.stage import Stage
-from handlers.rollout.stages import ACTIVE, stage_of
+from handlers.rollout.stages import stage_of
 from handlers.rollout.state import Claim, Intent, Message, State
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.step import tell
 from handlers.step.act import act
 from handlers.step.ask import Asking, ask
 from handlers.step.configs import read, with_contents, with_stale
-from handlers.step.drift import after_copy, outdated, unsettled
-from handlers.step.leaving import left_behind
+from handlers.step.drift import seen
 from handlers.step.ports import World
 from handlers.step.report import Report
-from handlers.step.scene import Scene, key, observed
+from handlers.step.scene import Scene
 from handlers.step.wanted import made_for
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class Attempt:
         asked = checks(self.scene.snapshot, self.stage)
         decision = self._asked(asked) if asked else self._unasked()
         if decision.actions:
-            self.scene = act(self.world, self.scene, decision.actions, decision.state)
+            self._act(decision)
         self._commit(decision)
         if decision.release:
             self._release()
@@ -76,6 +75,16 @@ class Attempt:
             revision=decision.state.revision,
             target="" if self.stage in _QUIET else self.scene.canary.target_name,
         )
+
+    def _act(self, decision: Decision) -> None:
+        try:
+            self.scene = act(self.world, self.scene, decision.actions, decision.state)
+        except BadCanary:
+            # the API server refuses a write: nobody has to wait for this step, but a rollback goes on
+            standing = state.load(annotations(self.scene.raw))
+            if standing and standing.claim and standing.claim.intent is not Intent.ROLLBACK:
+                self._swap(replace(standing, claim=None), {})
+            raise
 
     def _copies(self) -> bool:
         """Whether configs may be copied in this step."""
@@ -174,8 +183,8 @@ class Attempt:
         if target is not None:
             configs = scene.configs
             if references(target) and not configs.unread and scene.snapshot.options.config_tracking:
-                seen = replace(known, observed=self._observed(known))
-                configs, _ = read(self.world, scene.canary, target, None, seen)
+                looked = replace(known, observed=seen(scene, known))
+                configs, _ = read(self.world, scene.canary, target, None, looked)
             if revision.of_target(target, configs.digests, known.baseline) == subject:
                 return
         self._swap(settle(self.scene.snapshot), {})
@@ -219,7 +228,7 @@ class Attempt:
             stepped=self._counts_from(decision.state),
             outbox=left,
             tell_after=after,
-            observed=self._observed(decision.state) if decision.looked else self.known.observed,
+            observed=seen(self.scene, decision.state) if decision.looked else self.known.observed,
             runs=counted(self.scene.raw, self.known, decision.state, skipped=self.scene.canary.skip_analysis),
         )
         same = replace(new, tell_after=self.known.tell_after) == self.known and not self._claimed()
@@ -234,15 +243,6 @@ class Attempt:
         else:
             self._finish(new, {})
         self._tell(new, said)
-
-    def _observed(self, standing: State) -> Mapping[str, str]:
-        """What was seen, as far as it is as it should be, and will be after the next copy."""
-        outside = {ref for ref in outdated(self.scene, standing) if self.scene.whole or ref in self.scene.objects}
-        if standing.phase not in ACTIVE:
-            outside |= set(unsettled(self.scene))
-        seen = observed(self.scene, standing, outside, set(after_copy(self.scene)))
-        gone = set() if standing.former else {key(ref) for ref in left_behind(self.scene)}
-        return {name: seen[name] for name in seen if name not in gone}
 
     def _refused(self) -> str:
         """Why the canary goes on as it was, and not as its spec says."""

@@ -1,6 +1,6 @@
 """Finds out whether what is made for a Canary differs from what it declares, and what will differ after a copy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from handlers.errors import BadCanary
@@ -12,7 +12,8 @@ from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
 from handlers.step.act import behind, rendered, settled
-from handlers.step.scene import Scene
+from handlers.step.leaving import left_behind
+from handlers.step.scene import Scene, key, observed
 
 DECLARED: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
@@ -89,6 +90,16 @@ def after_copy(scene: Scene) -> Iterator[Ref]:
 def _has_primary(scene: Scene) -> bool:
     pods = scene.canary.target_kind is not SERVICE and _comparable(scene)
     return pods and scene.found(scene.canary.primary) is not None
+
+
+def seen(scene: Scene, standing: State) -> Mapping[str, str]:
+    """What was seen, as far as it is as it should be, and will be after the next copy (`State.observed`)."""
+    outside = {ref for ref in outdated(scene, standing) if scene.whole or ref in scene.objects}
+    if standing.phase not in ACTIVE:
+        outside |= set(unsettled(scene))
+    tokens = observed(scene, standing, outside, set(after_copy(scene)))
+    gone = set() if standing.former else {key(ref) for ref in left_behind(scene)}
+    return {name: tokens[name] for name in tokens if name not in gone}
 
 
 def _written_for(scene: Scene, workloads: Backends) -> Iterator[Ref]:

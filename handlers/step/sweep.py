@@ -76,10 +76,17 @@ def _guarded(world: World, subject: Subject, cause: Cause) -> SerinusError | Non
     try:
         watched(world, subject.ref, cause, subject.listed, subject.namespace, subject.seen)
     except SerinusError as error:
-        if isinstance(error, BadCanary) and (raw := subject.read(world)) is not None:
-            remember(world, refused(subject.ref, raw, str(error)))
+        if isinstance(error, BadCanary):
+            _told(world, subject, str(error))
         return error
     return None
+
+
+def _told(world: World, subject: Subject, why: str) -> None:
+    """Write down on a Canary why a step has refused it, over what the step itself may have written."""
+    raw = subject.read(world)
+    if raw is not None and refused(subject.ref, raw, why).untold and (now := world.cluster.get(subject.ref)):
+        remember(world, refused(subject.ref, now, why))
 
 
 def _announced(world: World, subject: Subject, cause: Cause) -> SerinusError | None:

@@ -218,6 +218,8 @@ def _service(spec: Field, kind: Kind, target: str) -> CanaryService:
         raise spec["name"].bad(f"a DNS label of at most {LONGEST} characters")
     if kind is SERVICE and apex != target:
         raise spec["name"].bad(f"{target!r}, the Service that spec.targetRef names")
+    if not NAME.fullmatch(spec["portName"].text("http")):
+        raise spec["portName"].bad("a DNS label, as the name of a Service's port has to be")
     if spec["port"].value is None:
         raise BadCanary("spec.service.port: is required")
     service = CanaryService(

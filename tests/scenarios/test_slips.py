@@ -1,9 +1,10 @@
-"""A targetPort that no container has, by a slip: what serves goes on serving, and somebody is told."""
+"""A targetPort that no container has, and what the API server refuses: what serves goes on serving, and it is told."""
 
 import pytest
 
 from tests.lab import Lab, at, new_lab
 from tests.protocol.clients import Answer, Clients
+from tests.protocol.harness import state_of
 from tests.scenarios.neighbours import CANARY, labelled, look, refused, told
 
 WRONG = "spec.service.targetPort: 'htpp', but no container of the target has a port of this name"
@@ -52,3 +53,23 @@ def test_it_is_told_again_when_it_is_wrong_again() -> None:
         lab.edit(CANARY, {"spec": {"service": {"targetPort": name}}})
         look(lab, 2)
     assert told(lab, "Warning spec.service.targetPort") == 2
+
+
+def test_a_write_that_the_api_server_refuses_leaves_no_claim() -> None:
+    """The step is over: the reason is on the Canary, and the next one does not wait for a claim to run out."""
+    lab = rested()
+    lab.edit(CANARY, {"spec": {"service": {"apex": {"labels": {"no label": "x"}}}}})
+    look(lab)
+    assert "no label" in refused(lab)
+    assert state_of(lab).claim is None
+    lab.edit(CANARY, {"spec": {"service": {"apex": None}}})
+    look(lab, 2)
+    assert refused(lab) == ""
+
+
+def test_the_name_of_a_port_is_checked_before_anything_is_written() -> None:
+    """The API server would refuse the Service."""
+    lab = rested()
+    lab.edit(CANARY, {"spec": {"service": {"portName": "HTTP_main"}}})
+    look(lab)
+    assert refused(lab).startswith("spec.service.portName: 'HTTP_main' is not a DNS label")
