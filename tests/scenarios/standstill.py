@@ -247,6 +247,14 @@ def neighbour(_: pytest.LogCaptureFixture) -> str:
     return why(lab)
 
 
+def misspelt_port(_: pytest.LogCaptureFixture) -> str:
+    """A targetPort that no container has."""
+    lab = begun()
+    lab.edit("flagger.app/v1beta1/canaries/app", {"spec": {"service": {"targetPort": "htpp"}}})
+    lab.tick()
+    return why(lab)
+
+
 def nowhere_to_move(_: pytest.LogCaptureFixture) -> str:
     """The spec names a target that does not exist."""
     lab = new_lab()

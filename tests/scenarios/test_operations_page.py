@@ -21,6 +21,7 @@ SITUATIONS: Mapping[str, Seen] = {
     "a promotion waits, or an analysis": standstill.primary_not_ready,
     "the primary has no ready pod": standstill.rollback_waits,
     "the Canary is not valid": standstill.invalid,
+    "a misspelt name": standstill.misspelt_port,
     "another Canary has the target": standstill.rival,
     "another workload's pods": standstill.neighbour,
     "the spec names another target": standstill.nowhere_to_move,
