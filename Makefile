@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PURE   := rollout events routers providers notifiers explain
 E2E    := tests/e2e tests/sandbox/api --ignore=tests/e2e/test_tutorial.py
+# what `make test` leaves to `make e2e`: it builds the images, or waits for a minute of real time
+LATER  := tests/manifests/test_image.py tests/e2e/test_dashboard.py tests/e2e/test_examples.py
 DEBIAN := prometheus prometheus-alertmanager
 
 .PHONY: demo test lint unit sweep e2e go parity tutorial clean tools
@@ -27,7 +29,7 @@ unit: $(VENV)/.ready
 	$(BIN)/coverage report --include='$(subst $(space),$(comma),$(PURE:%=handlers/%/**))' \
 	  --skip-covered --show-missing --fail-under=100
 	$(BIN)/pytest -n 2 -m hypothesis $(PURE:%=tests/%) tests/scenarios
-	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) \
+	$(BIN)/pytest -n 4 --dist worksteal $(PURE:%=--ignore=tests/%) $(LATER:%=--ignore=%) \
 	  --ignore=tests/scenarios --ignore=tests/controlplane --ignore=tests/e2e/test_tutorial.py
 
 # each edit, crash and race in each situation (docs/protocol.md), and a stop of Flagger after each of its writes;
@@ -43,7 +45,7 @@ ifeq ($(origin KUBECONFIG),command line)
 else
 	@$(MAKE) --no-print-directory go
 	$(BIN)/python -m tests.controlplane $(BIN)/pytest $(E2E)
-	$(BIN)/pytest tests/controlplane
+	$(BIN)/pytest tests/controlplane tests/manifests/test_image.py
 endif
 
 # the compiler that builds the control plane, where there is none

@@ -1,6 +1,6 @@
 """Flagger is stopped after any of its writes, and Serinus brings its rollout to a good end.
 
-Without SWEEP=all it is stopped after each third of them.
+Without SWEEP=all it is stopped after each sixth of them.
 """
 
 import pytest
@@ -24,7 +24,7 @@ def points(name: str) -> range:
 @pytest.mark.parametrize("name", TRACES)
 def test_flagger_may_stop_after_any_write(name: str) -> None:
     """Between any two of its writes: whoever has traffic has pods, no raise is unchecked, the end is a right one."""
-    for stop, lab in all_left(name, some(points(name), 3, name)):
+    for stop, lab in all_left(name, some(points(name), 6, name)):
         before, was, status = made(lab), image(lab) if lab.primary else "", lab.canary.get("status") or {}
         Watch(lab).to_the_end()
         wanted = lab.target["spec"]["template"]["spec"]["containers"][0]["image"]

@@ -19,7 +19,7 @@ Pair = tuple[Standing, Edit]
 ALL: tuple[Pair, ...] = tuple(
     (standing, edit) for edit in EDITS for standing in STANDINGS if edit.fits(standing.traits)
 )
-EACH = 2
+EACH = 1
 """How often each edit, and each situation, is in the sample at the least."""
 
 

@@ -2,7 +2,7 @@
 
 Then the first goes on to its end, and after it the second. Every interleaving of that form is tried (the other order
 of ending is the one in which the second makes all its calls), with the invariants looked at after each write; without
-SWEEP=all the first stops after each fourth of its calls.
+SWEEP=all the first stops after each eighth of its calls.
 """
 
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def test_invariants_hold_whoever_comes_in_between(race: Race) -> None:
     base.kubelet.run()
     base.clock.tick(10)
     seen: set[str] = set()
-    for i, choices in some(tuple(stops(calls_of(base, race.first), calls_of(base, race.second))), 4, race.name):
+    for i, choices in some(tuple(stops(calls_of(base, race.first), calls_of(base, race.second))), 8, race.name):
         for j in choices:
             if meet(race, twin(base), seen, (i, j)):
                 break  # it has made all the calls that it makes here: to let it make more is the same again
