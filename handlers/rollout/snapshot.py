@@ -101,6 +101,7 @@ class Snapshot:
 
     `inherited`: where Flagger, or whoever has written `.status`, has left a canary that has no state.
     `drift`: generated objects that were read differ from what the spec says; `rerouted`: in a run, the route does.
+    `edited`: what of that somebody else has changed or taken away since it was last looked at, each in a sentence.
     `scaler_missing`: there is none of the name that the spec gives. `scaler_awake`: it would scale a target at rest.
     `copying`: a copy of a config is ahead of the primary, so a promotion has begun that cannot be taken back.
     `astray`: a copy says something else than the primary was made with, and what it said is kept.
@@ -123,6 +124,7 @@ class Snapshot:
     routes: Weights | None
     drift: bool = False
     rerouted: bool = False
+    edited: tuple[str, ...] = ()
     scaler_missing: bool = False
     scaler_awake: bool = False
     copying: bool = False

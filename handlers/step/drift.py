@@ -1,11 +1,11 @@
 """Finds out whether what is made for a Canary differs from what it declares, and what will differ after a copy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from handlers.errors import BadCanary
 from handlers.rollout.actions import Action, ApexService, PrimaryScaler, Route, RouteTargets, WorkloadServices
-from handlers.rollout.objects import SERVICE, Ref, labels, merge_patch, spec
+from handlers.rollout.objects import SERVICE, Object, Ref, labels, merge_patch, spec
 from handlers.rollout.objects.ownership import with_metadata
 from handlers.rollout.objects.services import Backends, apex_service, primary_service
 from handlers.rollout.objects.sides import sides_of
@@ -13,7 +13,7 @@ from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
 from handlers.step.act import behind, rendered, settled
 from handlers.step.leaving import left_behind
-from handlers.step.scene import Scene, key, observed
+from handlers.step.scene import UNSEEN, Scene, key, observed, token
 
 DECLARED: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
@@ -23,12 +23,15 @@ def with_drift(scene: Scene) -> Scene:
     """The scene, knowing whether what we make differs from what the spec says."""
     if not _comparable(scene):
         return scene
-    found, route = set(outdated(scene, scene.snapshot.known)), scene.canary.route_ref
-    if _running(scene.snapshot.known):
-        drift = replace(scene.snapshot, drift=bool(found - {route}), rerouted=route in found)
+    known, route = scene.snapshot.known, scene.canary.route_ref
+    found = dict(_outdated(scene, known))
+    if _running(known):
+        drift = replace(scene.snapshot, drift=bool(found.keys() - {route}), rerouted=route in found)
     else:
         drift = replace(scene.snapshot, drift=bool(found or scene.stale_copies))
-    return replace(scene, snapshot=drift)
+        astray = drift.routes is None or drift.routes.canary > 0
+        found |= dict(_rendered(scene, (Route(0),), known)) if astray else {}
+    return replace(scene, snapshot=replace(drift, edited=tuple(_edits(scene, found))))
 
 
 def _running(standing: State) -> bool:
@@ -48,17 +51,50 @@ def _comparable(scene: Scene) -> bool:
     return True
 
 
-def outdated(scene: Scene, standing: State) -> Iterator[Ref]:
+def outdated(scene: Scene, standing: State) -> set[Ref]:
     """The objects that were read and that are not as the Canary, with a state, wants them."""
-    if not _comparable(scene):
-        return
-    # the primary's scaler is left alone in the middle of a run
-    declared = DECLARED[1:] if _running(standing) else DECLARED
-    for action in (*declared, *_route(scene, standing)):
+    return {ref for ref, _ in _outdated(scene, standing)}
+
+
+def _outdated(scene: Scene, standing: State) -> Iterator[tuple[Ref, Object]]:
+    """These objects, and what has to be patched; nothing where one is not there."""
+    if _comparable(scene):
+        # the primary's scaler is left alone in the middle of a run
+        declared = DECLARED[1:] if _running(standing) else DECLARED
+        yield from _rendered(scene, (*declared, *_route(scene, standing)), standing)
+
+
+def _rendered(scene: Scene, actions: Iterable[Action], standing: State) -> Iterator[tuple[Ref, Object]]:
+    for action in actions:
         for ref, new in rendered(scene, action, standing):
             old = scene.found(ref)
-            if old is None or merge_patch(old, new):
-                yield ref
+            patch = merge_patch(old, new) if old is not None else {}
+            if old is None or patch:
+                yield ref, patch
+
+
+def _edits(scene: Scene, found: Mapping[Ref, Object]) -> Iterator[str]:
+    """What somebody else has done: since these objects were last as they should be, nothing that they follow from has
+    changed.
+    """
+    seen_before = scene.snapshot.known.observed
+    sources = {scene.canary.ref: scene.raw} | {
+        ref: scene.found(ref) for ref in (scene.canary.target, scene.canary.primary)
+    }
+    if any(seen_before.get(key(ref)) != token(obj) for ref, obj in sources.items()):
+        return
+    for ref, patch in found.items():
+        before, obj = seen_before.get(key(ref), ""), scene.found(ref)
+        if not before or before.startswith(UNSEEN) or before == token(obj):
+            continue
+        name = f"{ref.kind.name} {ref.namespace}/{ref.name}"
+        if obj is None:
+            yield f"{name} was deleted by somebody else and is made again"
+            continue
+        fields = [f"{part}.{field}" for part in ("metadata", "spec") for field in patch.get(part) or ()]
+        scaler = scene.canary.scaler if ref == scene.canary.primary_scaler else None
+        place = str(scaler) if scaler else f"spec.service of Canary {scene.canary.name}"
+        yield f"{name} was edited by somebody else and is put back: {', '.join(fields)}; say it in {place} instead"
 
 
 def _route(scene: Scene, standing: State) -> tuple[Action, ...]:

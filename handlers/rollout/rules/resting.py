@@ -130,7 +130,8 @@ def adrift(s: Snapshot, findings: Findings) -> Decision:
             actions.append(ScaleToZero())
     elif s.routes:  # whoever serves now goes on serving
         actions.append(Route(s.routes.canary, s.routes.mirrored, s.routes.matched))
-    return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state)
+    said = tuple(warning(state.phase, text) for text in s.edited)
+    return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state, messages=said)
 
 
 def asked_for(s: Snapshot, _: Findings) -> Decision:
