@@ -35,8 +35,12 @@ def copying(s: Snapshot) -> bool:
 
 def stands_in(s: Snapshot) -> bool:
     """Whether a new target has the traffic of a primary that went, until it has one of its own."""
-    alone = s.known.weight == FULL and s.known.phase is Phase.INITIALIZING and not s.primary_can_serve
-    return alone and s.target is not None and s.target.pods > 0
+    return called_for_primary(s) and s.target is not None and s.target.pods > 0
+
+
+def called_for_primary(s: Snapshot) -> bool:
+    """Whether routes and Services lead to a new target until its primary is ready."""
+    return s.known.weight == FULL and s.known.phase is Phase.INITIALIZING and not s.primary_can_serve
 
 
 def promotion_failed(s: Snapshot, state: State) -> bool:
@@ -55,9 +59,9 @@ def adrift(s: Snapshot) -> bool:
 
 def leftover(s: Snapshot) -> bool:
     """Whether the target has pods that we gave it, or took the traffic from, and that every mesh has forgotten; an
-    outsider's replicas are left alone (protocol rule 14).
+    outsider's replicas are left alone (protocol rule 14). A route of before a move may still lead to them.
     """
-    if s.target is None or not s.target.replicas:
+    if s.target is None or not s.target.replicas or s.left:
         return False
     return (s.target.ours or s.known.waiting == DRAIN) and drained(s.known, s.now, s.canary.analysis.interval)
 

@@ -56,7 +56,7 @@ def _free(s: Snapshot) -> Stage:
         return Stage.TAKEN_OVER
     if begun := _begun(s):
         return begun
-    if s.destination and not (s.hold and may_be_held(s.state)) and (moving := _moving(s)):
+    if s.destination and (moving := _moving(s)):
         return moving
     if s.target is None:
         return Stage.TARGET_MISSING
@@ -69,14 +69,16 @@ def _moving(s: Snapshot) -> Stage | None:
     """What comes of a spec that names another target or Service; a run that is all but over ends by itself, and a
     target that stands in for its primary gets one, if there is no way back.
     """
-    state = s.known
+    state, stays = s.known, bool(s.hold) and may_be_held(s.state)
     if state.phase is Phase.INITIALIZING:
         return None if facts.stands_in(s) and not s.returns else Stage.MOVING
     held = state.phase in (Phase.PROMOTING, Phase.FINALISING) or (state.phase is Phase.FAILED and state.weight)
     if held and s.target is not None:
         return None
     serves = s.primary_can_serve or (s.target is not None and s.target.pods > 0)
-    return Stage.MOVING_ON if serves and (state.phase in ACTIVE | UNDECIDED or s.reached) else Stage.MOVING
+    if serves and (state.phase in ACTIVE | UNDECIDED or s.reached):
+        return None if stays else Stage.MOVING_ON
+    return Stage.ON_HOLD if stays else Stage.MOVING
 
 
 def _begun(s: Snapshot) -> Stage | None:
@@ -200,6 +202,8 @@ def _at_rest(s: Snapshot, state: State) -> Stage:
         if facts.promotion_failed(s, state):
             return Stage.HOLDING
         return Stage.ADRIFT if facts.adrift(s) else _unless_missing(s, _resting(s, state))
+    if state.former and s.primary_can_serve:  # what was before a move is not kept up to date in a run
+        return Stage.MOVED if drained(state, s.now, s.canary.analysis.interval) else Stage.AT_REST
     return _unless_missing(s, Stage.NEW_REVISION)
 
 

@@ -23,6 +23,7 @@ from handlers.rollout.actions import (
     ScaleUp,
     WorkloadServices,
 )
+from handlers.rollout.identity import formers
 from handlers.rollout.inherited import ADOPTED
 from handlers.rollout.objects import DAEMONSET, SERVICE, Object, Ref, spec
 from handlers.rollout.objects.autoscalers import least, pausable, primary_scaler, with_pause
@@ -181,11 +182,12 @@ def _primary_scaler(scene: Scene, floor: int) -> Iterator[tuple[Ref, Object]]:
 
 
 def _paused(scene: Scene, *, pause: bool) -> Iterator[tuple[Ref, Object]]:
-    """A scaler that is gone scales nothing, and must not stop a rollback."""
-    ref = scene.canary.scaler
-    scaler = scene.found(ref) if ref else None
-    if ref and scaler is not None and pausable(scaler):
-        yield ref, with_pause(scaler, pause=pause)
+    """A scaler that is gone scales nothing, and must not stop a rollback. Those of before are let go with it."""
+    former = () if pause else tuple(one.scaler for one in formers(scene.canary, scene.snapshot.known))
+    for ref in dict.fromkeys((scene.canary.scaler, *former)):
+        scaler = scene.found(ref) if ref else None
+        if ref and scaler is not None and pausable(scaler):
+            yield ref, with_pause(scaler, pause=pause)
 
 
 def _scaled(scene: Scene, asked_for: int, *, up: bool) -> Iterator[tuple[Ref, Object]]:
@@ -218,10 +220,11 @@ def _scaled_to_primary(scene: Scene) -> Iterator[tuple[Ref, Object]]:
 
 
 def _restored_service(scene: Scene) -> Iterator[tuple[Ref, Object]]:
-    ref = scene.canary.service_ref(scene.canary.service.apex)
-    existing = scene.found(ref)
-    if existing and ref != scene.canary.target:
-        yield ref, restored_service(scene.canary, behind(scene).sides, existing)
+    for name in (scene.canary.service.apex, *scene.snapshot.known.apexes):
+        ref = scene.canary.service_ref(name)
+        existing = scene.found(ref)
+        if existing and ref != scene.canary.target:
+            yield ref, restored_service(scene.canary, behind(scene), existing)
 
 
 def _copies(scene: Scene, action: CreatePrimary | CopyToPrimary | CopyConfigs) -> Iterator[tuple[Ref, Object]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from handlers.errors import BadCanary
 from handlers.rollout.actions import Action, ApexService, PrimaryScaler, Route, RouteTargets, WorkloadServices
+from handlers.rollout.facts import called_for_primary
 from handlers.rollout.objects import SERVICE, Object, Ref, labels, merge_patch, spec
 from handlers.rollout.objects.ownership import with_metadata
 from handlers.rollout.objects.services import Backends, apex_service, primary_service
@@ -17,6 +18,8 @@ from handlers.step.scene import UNSEEN, Scene, key, observed, token
 
 DECLARED: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
+AT_TARGET: tuple[Action, ...] = (WorkloadServices(), ApexService(at_target=True), RouteTargets())
+"""The same while a new target stands in for its primary."""
 
 
 def with_drift(scene: Scene) -> Scene:
@@ -61,6 +64,7 @@ def _outdated(scene: Scene, standing: State) -> Iterator[tuple[Ref, Object]]:
     if _comparable(scene):
         # the primary's scaler is left alone in the middle of a run
         declared = DECLARED[1:] if _running(standing) else DECLARED
+        declared = AT_TARGET if called_for_primary(scene.snapshot) else declared
         yield from _rendered(scene, (*declared, *_route(scene, standing)), standing)
 
 
@@ -140,9 +144,12 @@ def seen(scene: Scene, standing: State) -> Mapping[str, str]:
 
 def _written_for(scene: Scene, workloads: Backends) -> Iterator[Ref]:
     """The Services of the primary that were read and that these workloads want otherwise."""
-    service = scene.canary.service
-    for name, render in ((service.primary, primary_service), (service.apex, apex_service)):
-        ref = scene.canary.service_ref(name)
-        existing = scene.found(ref)
-        if existing is not None and spec(render(scene.canary, workloads, existing)) != spec(existing):
-            yield ref
+    canary = scene.canary
+    for name in (canary.service.primary, canary.service.apex, *scene.snapshot.known.apexes):
+        existing = scene.found(canary.service_ref(name))
+        if existing is None:
+            continue
+        of_primary = primary_service(canary, workloads, existing)
+        made = of_primary if name == canary.service.primary else apex_service(canary, workloads, existing, name)
+        if spec(made) != spec(existing):
+            yield canary.service_ref(name)

@@ -6,6 +6,7 @@ from handlers.errors import Forbidden
 from handlers.rollout.actions import RemoveFormer, RemoveRoutes
 from handlers.rollout.identity import formers
 from handlers.rollout.objects import Object, Ref
+from handlers.rollout.objects.autoscalers import pausable, paused, with_pause
 from handlers.rollout.objects.configs import carried, copy_name, ref_of
 from handlers.rollout.objects.ownership import owned_by
 from handlers.rollout.spec.canary import Canary
@@ -27,6 +28,7 @@ def removed(world: World, scene: Scene, action: RemoveRoutes | RemoveFormer) -> 
             if former.route_ref not in kept and (route := scene.found(former.route_ref)) is not None:
                 scene = _given_back(world, scene, former, route)
             continue
+        scene = _let_go(world, scene, former)
         primary = scene.found(former.primary)
         for ref in made_for(former, scene.router):
             scene = _without(world, scene, ref, kept)
@@ -35,10 +37,20 @@ def removed(world: World, scene: Scene, action: RemoveRoutes | RemoveFormer) -> 
     return scene
 
 
+def _let_go(world: World, scene: Scene, former: Canary) -> Scene:
+    """A scaler that the Canary does not name any more scales as its owner wants it to."""
+    ref = former.scaler
+    scaler = scene.found(ref) if ref and ref != scene.canary.scaler else None
+    if ref is None or scaler is None or not (pausable(scaler) and paused(scaler)):
+        return scene
+    return scene.having(ref, world.write(ref, scaler, with_pause(scaler, pause=False)))
+
+
 def left_behind(scene: Scene) -> set[Ref]:
-    """What was made for the Canary before its moves, and is not what it is made of now."""
-    before = {ref for one in formers(scene.canary, scene.snapshot.known) for ref in made_for(one, scene.router)}
-    return before - _kept(scene)
+    """What belonged to the Canary before its moves, and does not now."""
+    former = formers(scene.canary, scene.snapshot.known)
+    before = {ref for one in former for ref in made_for(one, scene.router)}
+    return (before | {one.scaler for one in former if one.scaler}) - _kept(scene)
 
 
 def _kept(scene: Scene) -> set[Ref]:

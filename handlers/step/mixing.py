@@ -44,11 +44,12 @@ def with_doubts(world: World, scene: Scene) -> Scene:
     """
     if scene.canary.deleting or scene.snapshot.cause.kind is CauseKind.ALERT:
         return scene
+    if _is_new(scene):
+        scene = replace(scene, snapshot=replace(scene.snapshot, alike=_alike(scene)))
     if scene.moving is not None:
         return _with_destination(world, scene, scene.moving)
     if _is_new(scene):
         check_adoption(scene.canary, scene.objects, scene)
-        scene = replace(scene, snapshot=replace(scene.snapshot, alike=_alike(scene)))
     why = _route_doubts(scene) or _port_doubts(scene)
     if why and _is_new(scene):
         raise BadCanary(why)

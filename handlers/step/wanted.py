@@ -83,7 +83,9 @@ class Wanted:
         """What moves have left behind, not in a run."""
         if self.known is None or self._running:
             return ()
-        return tuple(ref for one in formers(self.canary, self.known) for ref in made_for(one, self.router))
+        before = formers(self.canary, self.known)
+        scalers = (one.scaler for one in before if one.scaler)
+        return (*(ref for one in before for ref in made_for(one, self.router)), *scalers)
 
     @property
     def _running(self) -> bool:
@@ -110,7 +112,8 @@ class Wanted:
 
     def waiting(self) -> tuple[Ref, ...]:
         """What tells whether a bootstrap goes on waiting for its primary's pods; none where it is not only waiting."""
-        if self.known is None or self.known.phase is not Phase.INITIALIZING or self.known.claim or self.back:
+        known = self.known
+        if known is None or known.phase is not Phase.INITIALIZING or known.claim or known.weight or self.back:
             return ()
         return tuple(ref for ref in (self.canary.target, self.canary.primary, self.canary.scaler) if ref)
 

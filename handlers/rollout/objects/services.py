@@ -82,10 +82,13 @@ def _of_primary(
     return _service(canary, behind, _Side(name, declared, selector, behind.primary), existing)
 
 
-def restored_service(canary: Canary, sides: Sides, existing: Object) -> dict[str, Any]:
-    """The apex Service with its first selector, or else one that leads to the target's pods (its `Finalize`)."""
-    first = spec(last_applied(existing)).get("selector")
-    new = {**existing, "spec": {**spec(existing), "selector": first or dict(sides.target)}}
+def restored_service(canary: Canary, behind: Backends, existing: Object) -> dict[str, Any]:
+    """The apex Service with its first selector, or else one that leads to the target's pods (its `Finalize`): the first
+    may be about a target of before.
+    """
+    first = spec(last_applied(existing)).get("selector") or {}
+    selector = first if selects(first, pod_labels(behind.target)) else dict(behind.sides.target)
+    new = {**existing, "spec": {**spec(existing), "selector": selector}}
     if owned_by(existing, canary):
         return new
     kept = {key: value for key, value in declare(new, "annotations", {}).items() if key != KEEPER}

@@ -6,6 +6,7 @@ Services and workloads go, once every mesh has heard that no route leads to them
 
 from dataclasses import replace
 
+from handlers.rollout import facts
 from handlers.rollout.actions import (
     ApexService,
     RemoveFormer,
@@ -18,7 +19,7 @@ from handlers.rollout.actions import (
 )
 from handlers.rollout.checks import Findings
 from handlers.rollout.commands import ABORTABLE
-from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting
+from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
 from handlers.rollout.facts import leftover
 from handlers.rollout.identity import Identity
 from handlers.rollout.snapshot import Snapshot
@@ -90,11 +91,25 @@ def _without(s: Snapshot, former: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in former if one != now))
 
 
+_AT_TARGET = (WorkloadServices(), ApexService(at_target=True), RouteTargets())
+
+
+def kept_up(s: Snapshot) -> Decision | None:
+    """Edits reach the Services of a target that serves alone, as in every phase; None when there are none."""
+    if not facts.called_for_primary(s) or not s.drift:
+        return None
+    said = tuple(warning(s.known.phase, text) for text in s.edited)
+    told = "bring what the Canary declares up to date, for the target that serves"
+    return Decision(told=told, actions=_AT_TARGET, state=settle(s), messages=said)
+
+
 def standing_in(s: Snapshot, _: Findings) -> Decision:
     """The former primary goes before the new one is made, whose pods no Service could tell from its own; in between
     the pods of the target serve.
     """
     assert s.target  # noqa: S101  the stage says so
+    if kept := kept_up(s):
+        return kept
     if not s.target.ready:
         text = f"{s.target_text} not ready: {s.target.why}"
         held = waiting(s, "target", text, told=text, timed=False)
@@ -103,7 +118,7 @@ def standing_in(s: Snapshot, _: Findings) -> Decision:
     if not (routed and s.target.called and s.known.weight == FULL):
         why = "its pods have the labels of the former primary's, which goes first"
         text = f"All traffic to {s.target_text} until {s.primary_text} is ready: {why}"
-        actions = (WorkloadServices(), ApexService(at_target=True), RouteTargets(), Route(FULL))
+        actions = (*_AT_TARGET, Route(FULL))
         state = stepped(s, weight=FULL, waiting=DRAIN)
         said = () if s.known.weight else (normal(s.known.phase, text),)
         return Decision(told=text, intent=Intent.BOOTSTRAP, actions=actions, state=state, messages=said)

@@ -18,6 +18,7 @@ from handlers.rollout.actions import (
 from handlers.rollout.checks import Findings
 from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
 from handlers.rollout.facts import leftover
+from handlers.rollout.rules.moving import kept_up
 from handlers.rollout.rules.scaling import pods_go, scaler
 from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stages import HOLD
@@ -30,6 +31,8 @@ _SCALER = "autoscaler"
 def bootstrap(s: Snapshot, findings: Findings) -> Decision:
     """Clone the primary from what runs; once it is ready let it serve, and only then take the target away."""
     assert s.target  # noqa: S101  the stage says so
+    if kept := kept_up(s):
+        return kept
     if s.primary is None or not s.primary.promoted:
         return Decision(
             told="make the primary from what runs",
