@@ -25,6 +25,7 @@ from handlers.rollout.objects import (
 )
 from handlers.rollout.objects.adopted import check_services
 from handlers.rollout.objects.ownership import keeper_of, owned_by, owner_of
+from handlers.rollout.objects.ports import missing_name
 from handlers.rollout.objects.sides import sides_of
 from handlers.rollout.objects.strangers import strangers
 from handlers.rollout.objects.workloads import check_strategy
@@ -134,7 +135,7 @@ class _Checked:
         """Each gives sentences, or raises BadCanary with one."""
         if self.canary.target_kind is SERVICE:
             return self._moves, self._route
-        return self._moves, self._route, self._services, self._strangers
+        return self._moves, self._route, self._services, self._ports, self._strangers
 
     @property
     def standing(self) -> Canary:
@@ -181,6 +182,11 @@ class _Checked:
                 check_strategy(target)
             check_services(self.canary, self.objects, self.around.accepted)
         return ()
+
+    def _ports(self) -> tuple[str, ...]:
+        target = self.objects.get(self.canary.target)
+        why = missing_name(self.canary.service, target) if target else ""
+        return (why,) if why else ()
 
     def _strangers(self) -> tuple[str, ...]:
         target, primary = self.objects.get(self.canary.target), self.objects.get(self.canary.primary)

@@ -35,10 +35,10 @@ def copying(s: Snapshot) -> bool:
 
 def stands_in(s: Snapshot) -> bool:
     """Whether a new target has the traffic of a primary that went, until it has one of its own."""
-    return called_for_primary(s) and s.target is not None and s.target.pods > 0
+    return target_alone(s) and s.target is not None and s.target.pods > 0
 
 
-def called_for_primary(s: Snapshot) -> bool:
+def target_alone(s: Snapshot) -> bool:
     """Whether routes and Services lead to a new target until its primary is ready."""
     return s.known.weight == FULL and s.known.phase is Phase.INITIALIZING and not s.primary_can_serve
 

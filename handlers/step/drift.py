@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from handlers.errors import BadCanary
 from handlers.rollout.actions import Action, ApexService, PrimaryScaler, Route, RouteTargets, WorkloadServices
-from handlers.rollout.facts import called_for_primary
+from handlers.rollout.facts import target_alone
 from handlers.rollout.objects import SERVICE, Object, Ref, labels, merge_patch, spec
 from handlers.rollout.objects.ownership import with_metadata
 from handlers.rollout.objects.services import Backends, apex_service, primary_service
@@ -64,7 +64,7 @@ def _outdated(scene: Scene, standing: State) -> Iterator[tuple[Ref, Object]]:
     if _comparable(scene):
         # the primary's scaler is left alone in the middle of a run
         declared = DECLARED[1:] if _running(standing) else DECLARED
-        declared = AT_TARGET if called_for_primary(scene.snapshot) else declared
+        declared = AT_TARGET if target_alone(scene.snapshot) else declared
         yield from _rendered(scene, (*declared, *_route(scene, standing)), standing)
 
 

@@ -96,7 +96,7 @@ _AT_TARGET = (WorkloadServices(), ApexService(at_target=True), RouteTargets())
 
 def kept_up(s: Snapshot) -> Decision | None:
     """Edits reach the Services of a target that serves alone, as in every phase; None when there are none."""
-    if not facts.called_for_primary(s) or not s.drift:
+    if not facts.target_alone(s) or not s.drift:
         return None
     said = tuple(warning(s.known.phase, text) for text in s.edited)
     told = "bring what the Canary declares up to date, for the target that serves"
