@@ -4,8 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PURE   := rollout events routers providers notifiers explain
 E2E    := tests/e2e tests/sandbox/api --ignore=tests/e2e/test_tutorial.py
-# what `make test` leaves to `make e2e`: it builds the images, or waits for a minute of real time
-LATER  := tests/manifests/test_image.py tests/e2e/test_dashboard.py tests/e2e/test_examples.py
+# what `make test` leaves to `make e2e`: it builds the images, or takes long in real time
+LATER  := tests/manifests/test_image.py $(addprefix tests/e2e/test_,dashboard.py examples.py strategies.py held.py acceptance.py)
 DEBIAN := prometheus prometheus-alertmanager
 
 .PHONY: demo test lint unit sweep e2e go parity tutorial clean tools
@@ -35,7 +35,8 @@ unit: $(VENV)/.ready
 # each edit, crash and race in each situation (docs/protocol.md), and a stop of Flagger after each of its writes;
 # `make test` plays a part of them
 sweep: $(VENV)/.ready
-	SWEEP=all $(BIN)/pytest -n 2 --dist worksteal tests/protocol/test_*_sweep.py tests/conformance/test_flagger_stops.py
+	SWEEP=all $(BIN)/pytest -n 2 --dist worksteal tests/protocol/test_*_sweep.py tests/conformance/test_flagger_stops.py \
+	  tests/rollout/test_invariants.py tests/rollout/test_stages.py
 
 # the same scenarios and the conformance of the API on a real Kubernetes control plane, built from source at the first time;
 # or on a cluster of yours: make e2e KUBECONFIG=... (only when it is given here: one in the environment is left alone)

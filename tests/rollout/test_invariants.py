@@ -29,6 +29,7 @@ from handlers.rollout.stages import ADVANCING, stage_of
 from handlers.rollout.state import Intent, Phase
 from handlers.rollout.table import TABLE, checks, decide
 from handlers.rollout.weights import Weights, highest
+from tests.protocol.sampling import examples
 from tests.rollout.examples import TICK
 from tests.rollout.strategies import answers, snapshots
 
@@ -210,7 +211,7 @@ INVARIANTS = (
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(s=snapshots(), data=st.data())
 def test_every_decision_keeps_every_invariant(s: Snapshot, data: st.DataObject) -> None:
     """Any snapshot, whatever its checks answer: each of the functions above."""
@@ -253,7 +254,7 @@ def _done(s: Snapshot, decision: Decision) -> Snapshot:  # noqa: C901, PLR0912  
     return s
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(s=snapshots(), data=st.data())
 def test_events_at_one_moment_come_to_rest(s: Snapshot, data: st.DataObject) -> None:
     """Invariants 2 and 10: however many ticks come at one moment, after a few nothing is written any more."""

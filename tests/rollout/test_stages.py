@@ -12,6 +12,7 @@ from handlers.rollout.snapshot import Snapshot
 from handlers.rollout.stage import Stage
 from handlers.rollout.stages import may_be_held, stage_of
 from handlers.rollout.state import Intent, Phase
+from tests.protocol.sampling import examples
 from tests.rollout.examples import NEW, NOW, a_canary, a_claim, a_firing, a_snapshot, a_state, an_alert, seconds
 from tests.rollout.found import FAILED, FINALISING, INITIALIZED, PROGRESSING, PROMOTING, SUCCEEDED, SUSPENDED, WAITING
 from tests.rollout.stages import CASES
@@ -101,7 +102,7 @@ def test_no_claim_is_live_where_there_is_none() -> None:
     assert not live(a_snapshot(state=None))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(snapshots())
 def test_every_snapshot_is_in_one_stage(s: Snapshot) -> None:
     """Whatever was gathered, and always the same one."""
