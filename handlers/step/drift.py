@@ -10,6 +10,7 @@ from handlers.rollout.objects import SERVICE, Object, Ref, labels, merge_patch, 
 from handlers.rollout.objects.ownership import with_metadata
 from handlers.rollout.objects.services import Backends, apex_service, primary_service
 from handlers.rollout.objects.sides import sides_of
+from handlers.rollout.rules.moving import AT_TARGET
 from handlers.rollout.stages import ACTIVE
 from handlers.rollout.state import Phase, State
 from handlers.step.act import behind, rendered, settled
@@ -18,8 +19,6 @@ from handlers.step.scene import UNSEEN, Scene, key, observed, token
 
 DECLARED: tuple[Action, ...] = (PrimaryScaler(), WorkloadServices(), ApexService(), RouteTargets())
 """What is compared with the cluster to find drift, with the route at the weights that it has."""
-AT_TARGET: tuple[Action, ...] = (WorkloadServices(), ApexService(at_target=True), RouteTargets())
-"""The same while a new target stands in for its primary."""
 
 
 def with_drift(scene: Scene) -> Scene:

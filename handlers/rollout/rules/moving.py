@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from handlers.rollout import facts
 from handlers.rollout.actions import (
+    Action,
     ApexService,
     RemoveFormer,
     RemoveRoutes,
@@ -91,7 +92,8 @@ def _without(s: Snapshot, former: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in former if one != now))
 
 
-_AT_TARGET = (WorkloadServices(), ApexService(at_target=True), RouteTargets())
+AT_TARGET: tuple[Action, ...] = (WorkloadServices(), ApexService(at_target=True), RouteTargets())
+"""What is made for a Canary whose new target stands in for its primary."""
 
 
 def kept_up(s: Snapshot) -> Decision | None:
@@ -100,7 +102,7 @@ def kept_up(s: Snapshot) -> Decision | None:
         return None
     said = tuple(warning(s.known.phase, text) for text in s.edited)
     told = "bring what the Canary declares up to date, for the target that serves"
-    return Decision(told=told, actions=_AT_TARGET, state=settle(s), messages=said)
+    return Decision(told=told, actions=AT_TARGET, state=settle(s), messages=said)
 
 
 def standing_in(s: Snapshot, _: Findings) -> Decision:
@@ -118,7 +120,7 @@ def standing_in(s: Snapshot, _: Findings) -> Decision:
     if not (routed and s.target.called and s.known.weight == FULL):
         why = "its pods have the labels of the former primary's, which goes first"
         text = f"All traffic to {s.target_text} until {s.primary_text} is ready: {why}"
-        actions = (*_AT_TARGET, Route(FULL))
+        actions = (*AT_TARGET, Route(FULL))
         state = stepped(s, weight=FULL, waiting=DRAIN)
         said = () if s.known.weight else (normal(s.known.phase, text),)
         return Decision(told=text, intent=Intent.BOOTSTRAP, actions=actions, state=state, messages=said)
