@@ -178,7 +178,8 @@ def _check_destination(world: World, scene: Scene, moving: Canary) -> bool:
         raise BadCanary(why)
     check_adoption(moving, objects, scene)
     _, there = others(world, moving.namespace)
-    for why in filter(None, _strangers(moving, objects, scene, there)):
+    _, at_primary = _strangers(scene.canary, scene.objects, scene, there)  # where a run would end first
+    for why in filter(None, (*_strangers(moving, objects, scene, there), at_primary)):
         raise BadCanary(why)
     primary = objects[moving.primary]
     return primary is not None and readiness(primary, moving.analysis.primary_ready_threshold).available > 0

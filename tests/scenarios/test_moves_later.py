@@ -3,11 +3,11 @@
 import pytest
 
 from handlers.rollout.objects import DEPLOYMENT, SCALED_OBJECT, SERVICE
-from tests.lab import Lab, a_canary, new_lab
+from tests.lab import Lab, a_canary, at, new_lab
 from tests.protocol.clients import Clients
 from tests.protocol.harness import state_of
 from tests.protocol.situations import deleted, scaled
-from tests.scenarios.neighbours import CANARY, answering, look, replicas, told
+from tests.scenarios.neighbours import CANARY, answering, labelled, look, refused, replicas, told
 from tests.scenarios.test_moves_alike import SAME, begun, renamed, version, wrong
 
 SCALER = "keda.sh/v1alpha1/scaledobjects/app"
@@ -113,3 +113,16 @@ def test_a_move_that_is_held_is_told() -> None:
     renamed(lab)
     look(lab, 4)
     assert told(lab, "Halt app.shop advancement paused by serinus.dev/pause") == 1
+
+
+def test_a_run_does_not_end_at_a_primary_whose_service_leads_to_others() -> None:
+    """The move is refused, and the other workload named; the canary keeps its share, with which fewest get there."""
+    lab = at(new_lab(), "Progressing", 20)
+    look(lab)
+    before = lab.weights
+    lab.create(DEPLOYMENT, labelled("worker", {"app": "app-primary", "role": "worker"}, "worker:1"))
+    lab.create(DEPLOYMENT, labelled("app2", {"app": "app2"}, "app:v3"))
+    lab.edit(CANARY, {"spec": {"targetRef": {"name": "app2"}, "service": {"name": "app"}}})
+    look(lab, 4)
+    assert lab.weights == before
+    assert "would lead to pods of Deployment shop/worker as well" in refused(lab)
