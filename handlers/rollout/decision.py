@@ -96,3 +96,8 @@ def counted(s: Snapshot) -> int:
 def failed_outcomes(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings that did not pass."""
     return tuple(finding for finding in findings if not finding.passed)
+
+
+def put_back(s: Snapshot, phase: Phase) -> tuple[Message, ...]:
+    """A warning of each edit by somebody else that a step undoes, with the place where it belongs."""
+    return tuple(warning(phase, text) for text in s.edited)

@@ -5,7 +5,7 @@ advanceCanary: Flagger reconciles Services and routes at each interval).
 from dataclasses import replace
 
 from handlers.rollout.actions import Action, ApexService, Route, RouteTargets, ScalePrimary, WorkloadServices
-from handlers.rollout.decision import Decision, warning
+from handlers.rollout.decision import Decision, put_back
 from handlers.rollout.facts import live
 from handlers.rollout.rules.rollback import as_it_is
 from handlers.rollout.snapshot import Snapshot
@@ -41,8 +41,7 @@ def with_declared(s: Snapshot, decision: Decision, stage: Stage) -> Decision:
     routed = any(isinstance(action, Route) for action in decision.actions)
     if s.rerouted and not routed and _may_route(s):
         actions.append(as_it_is(s))
-    said = tuple(warning(decision.state.phase, text) for text in s.edited)
-    decision = replace(decision, messages=(*said, *decision.messages))
+    decision = replace(decision, messages=(*put_back(s, decision.state.phase), *decision.messages))
     if not actions:
         return decision
     told = f"{decision.told}; bring what the Canary declares up to date"

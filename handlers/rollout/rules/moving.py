@@ -20,7 +20,7 @@ from handlers.rollout.actions import (
 )
 from handlers.rollout.checks import Findings
 from handlers.rollout.commands import ABORTABLE
-from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
+from handlers.rollout.decision import Decision, normal, nothing, put_back, settle, stepped, waiting
 from handlers.rollout.facts import leftover
 from handlers.rollout.identity import Identity
 from handlers.rollout.snapshot import Snapshot
@@ -100,7 +100,7 @@ def kept_up(s: Snapshot) -> Decision | None:
     """Edits reach the Services of a target that serves alone, as in every phase; None when there are none."""
     if not facts.target_alone(s) or not s.drift:
         return None
-    said = tuple(warning(s.known.phase, text) for text in s.edited)
+    said = put_back(s, s.known.phase)
     told = "bring what the Canary declares up to date, for the target that serves"
     return Decision(told=told, actions=AT_TARGET, state=settle(s), messages=said)
 

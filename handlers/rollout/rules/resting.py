@@ -16,7 +16,7 @@ from handlers.rollout.actions import (
     WorkloadServices,
 )
 from handlers.rollout.checks import Findings
-from handlers.rollout.decision import Decision, normal, nothing, settle, stepped, waiting, warning
+from handlers.rollout.decision import Decision, normal, nothing, put_back, settle, stepped, waiting, warning
 from handlers.rollout.facts import leftover
 from handlers.rollout.rules.moving import kept_up
 from handlers.rollout.rules.scaling import pods_go, scaler
@@ -133,7 +133,7 @@ def adrift(s: Snapshot, findings: Findings) -> Decision:
             actions.append(ScaleToZero())
     elif s.routes:  # whoever serves now goes on serving
         actions.append(Route(s.routes.canary, s.routes.mirrored, s.routes.matched))
-    said = tuple(warning(state.phase, text) for text in s.edited)
+    said = put_back(s, state.phase)
     return Decision(told="put Services, routes and replicas back", actions=tuple(actions), state=state, messages=said)
 
 
